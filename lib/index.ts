@@ -50,6 +50,7 @@ export * as evaluation from './evaluation/index.js'
 export { NotSavedError } from './io/rescue.js'
 export * as crossEncoderLosses from './losses/cross-encoder/index.js'
 export * as losses from './losses/index.js'
+export * as multiVectorLosses from './losses/multi-vector/index.js'
 export type { AdapterState } from './models/adapters/model-adapters.js'
 export type { AdapterOptions } from './models/adapters/options.js'
 export type { LoadAdapterOptions, SaveOptions } from './models/base-model.js'
@@ -68,9 +69,14 @@ export type { MergeOptions } from './models/merging/options.js'
 export type { MergeParameters, PerModel } from './models/merging/parameters.js'
 export { Dense, type DenseActivation, type DenseOptions } from './models/modules/dense.js'
 export { Dropout } from './models/modules/dropout.js'
+export {
+  HierarchicalTokenPooling,
+  type HierarchicalTokenPoolingOptions,
+} from './models/modules/hierarchical-token-pooling.js'
 export { LayerNorm } from './models/modules/layer-norm.js'
 export type { ModelModule } from './models/modules/module.js'
-export { Normalize } from './models/modules/normalize.js'
+export { MultiVectorMask, type MultiVectorMaskOptions, type Task } from './models/modules/multi-vector-mask.js'
+export { Normalize, type NormalizeOptions } from './models/modules/normalize.js'
 export { Pooling, type PoolingMode, type PoolingOptions } from './models/modules/pooling.js'
 export { type RouteModules, Router, type RouterOptions } from './models/modules/router.js'
 export { SpladePooling, type SpladePoolingOptions } from './models/modules/splade-pooling.js'
@@ -81,6 +87,15 @@ export {
 } from './models/modules/static-embedding.js'
 export { type NewTransformerOptions, Transformer, type TransformerOptions } from './models/modules/transformer.js'
 export { WeightedLayerPooling, type WeightedLayerPoolingOptions } from './models/modules/weighted-layer-pooling.js'
+export { LambdaTokenPooling, type PoolFunction } from './models/multi-vector/lambda-token-pooling.js'
+export type { MultiVectorEncodeOptions, MultiVectorLoadOptions, TokenPooling } from './models/multi-vector/options.js'
+export type { QueryExpansion } from './models/multi-vector/query-expansion.js'
+export { maxSimMatrix, maxSimPairs, type TokenEmbeddingsLike } from './models/multi-vector/scores.js'
+export {
+  MultiVectorEncoder,
+  type MultiVectorRankOptions,
+  type RankedVectors,
+} from './models/multi-vector-encoder.js'
 export type { ExportOnnxOptions } from './models/onnx/export.js'
 export type { OnnxDType } from './models/onnx/write-graph.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
@@ -103,6 +118,7 @@ export {
   type IndexHit,
   type IndexPrecision,
   type IndexRows,
+  type IndexRowsLike,
   type IndexSearchOptions,
 } from './search/embedding-index/embedding-index.js'
 export type { AskOptions, NegativeWriter, PairJudge } from './search/hard-negatives/judge.js'
@@ -146,6 +162,8 @@ export {
   type LogRecord,
   type LossTensor,
   type LossTensors,
+  MultiVectorEncoderTrainer,
+  type MultiVectorEncoderTrainerOptions,
   type OptimizerName,
   type PartialTrainingArguments,
   type ProgressOutput,

@@ -5,12 +5,12 @@ import { makeFolder } from '../io/files.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
 import { resolveModel } from '../models/hub.js'
 import { modelTypeOf } from '../models/model-type.js'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
 import {
   EVALUATION_KINDS,
   type EvaluationKind,
   type EvaluationSpec,
   loadEvaluator,
+  loadEvaluatorOf,
   loadPairEvaluator,
   specOf,
 } from '../recipes/evaluation-spec.js'
@@ -19,6 +19,7 @@ import { numberOf, textOf, textsOf, UsageError, type Values } from './command.js
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { tellBadRows } from './progress.js'
+import { loadTextModel, textClassOf } from './text-model.js'
 
 export async function evaluateModel(values: Values, io: Io): Promise<number> {
   const [name] = values.words as [string]
@@ -42,21 +43,26 @@ export async function evaluateModel(values: Values, io: Io): Promise<number> {
   const { device: _, dtype: __, ...source } = load
   const { path } = await resolveModel(name, source)
   const isPairs = (await modelTypeOf(path)) === 'cross-encoder'
+  const own = isPairs ? 'CrossEncoder' : await textClassOf(path)
   const dim = numberOf(values, 'truncate-dim')
-  if (isPairs && dim !== undefined)
+  if (own !== 'SentenceTransformer' && dim !== undefined)
     throw new UsageError(
       'ERR_INVALID_ARGUMENT',
-      `--truncate-dim is for embeddings, and ${name} is a cross-encoder`,
+      `--truncate-dim is for dense embeddings, and ${name} is a ${own === 'CrossEncoder' ? 'cross-encoder' : own}`,
       'evaluate',
     )
   const evaluators: RecipeEvaluator[] = []
-  for (const each of specs)
-    evaluators.push(await (isPairs ? loadPairEvaluator : loadEvaluator)(each, { ...options, where: '--on' }))
+  for (const each of specs) {
+    const given = { ...options, where: '--on' }
+    if (own === 'CrossEncoder') evaluators.push(await loadPairEvaluator(each, given))
+    else if (own === 'SentenceTransformer') evaluators.push(await loadEvaluator(each, given))
+    else evaluators.push(await loadEvaluatorOf(own, each, given))
+  }
   const output = textOf(values, 'output')
   if (output !== undefined) await makeFolder(output)
   const model = isPairs
     ? await CrossEncoder.load(name, { ...load, ...(maxSeqLength !== undefined && { maxLength: maxSeqLength }) })
-    : await SentenceTransformer.load(name, {
+    : await loadTextModel(name, {
         ...load,
         ...(maxSeqLength !== undefined && { maxSeqLength }),
         ...(dim !== undefined && { truncateDim: dim }),

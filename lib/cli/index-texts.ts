@@ -5,20 +5,23 @@ import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { failedTo } from '../io/system-error.js'
 import { temporaryBeside } from '../io/temporary.js'
-import type { Embeddings } from '../models/embeddings.js'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
+import { asEmbeddings, type Embeddings } from '../models/embeddings.js'
+import { SparseEmbeddings } from '../models/sparse-embeddings.js'
+import { TokenEmbeddings } from '../models/token-embeddings.js'
 import { EmbeddingIndex, type IndexPrecision } from '../search/embedding-index/embedding-index.js'
+import { countOf, dimensionOf, type OwnRows } from '../search/embedding-index/row-kinds.js'
 import { given, textOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { BadRows, Counter } from './progress.js'
+import { loadTextModel, type TextModel } from './text-model.js'
 import { inGroups, readAllTexts } from './texts.js'
 
 /** Texts of one addition. */
 const GROUP = 8192
 
 interface Group {
-  embeddings: Embeddings
+  embeddings: OwnRows
   texts: string[]
 }
 
@@ -30,7 +33,7 @@ export async function indexTexts(values: Values, io: Io): Promise<number> {
   if (add && fixed) throw misuse(`--${fixed} is for a new index: --add keeps what the index has`)
   const [name, ...inputs] = values.words as [string, ...string[]]
   const bad = new BadRows(values)
-  const model = await SentenceTransformer.load(name, loadOptions(values, io))
+  const model = await loadTextModel(name, loadOptions(values, io))
   try {
     const counter = new Counter(io.err, 'texts')
     const groups = embedded(model, inputs, values, io, bad, counter)
@@ -49,7 +52,7 @@ export async function indexTexts(values: Values, io: Io): Promise<number> {
 }
 
 async function* embedded(
-  model: SentenceTransformer,
+  model: TextModel,
   inputs: readonly string[],
   values: Values,
   io: Io,
@@ -81,7 +84,7 @@ const rowsOf = (index: EmbeddingIndex): Rows => {
 async function create(
   output: string,
   groups: AsyncIterable<Group>,
-  model: SentenceTransformer,
+  model: TextModel,
   values: Values,
 ): Promise<Rows | undefined> {
   const path = temporaryBeside(resolve(output), 'tmp')
@@ -110,7 +113,7 @@ async function create(
 async function addTo(
   output: string,
   groups: AsyncIterable<Group>,
-  model: SentenceTransformer,
+  model: TextModel,
   name: string,
 ): Promise<Rows | undefined> {
   const index = await EmbeddingIndex.open(output)
@@ -119,19 +122,24 @@ async function addTo(
     const all: Group[] = []
     for await (const group of groups) all.push(group)
     if (all.length === 0) return undefined
-    const width = all[0]!.embeddings.shape[1]
     const texts = all.flatMap((group) => group.texts)
-    const data = new Float32Array(texts.length * width)
-    let at = 0
-    for (const { embeddings } of all) {
-      data.set(embeddings.data, at)
-      at += embeddings.data.length
-    }
-    await index.add({ embeddings: { data, shape: [texts.length, width] }, texts })
+    await index.add({ embeddings: joined(all.map((group) => group.embeddings)), texts })
     return rowsOf(index)
   } finally {
     await index.close()
   }
+}
+
+/** Rows of one kind, one after the other. */
+function joined(groups: readonly OwnRows[]): OwnRows {
+  const dimension = dimensionOf(groups[0]!)
+  const rows = <R>(group: { row(i: number): R } & OwnRows) =>
+    Array.from({ length: countOf(group) }, (_, i) => group.row(i))
+  if (groups[0] instanceof SparseEmbeddings)
+    return SparseEmbeddings.fromRows((groups as SparseEmbeddings[]).flatMap(rows), dimension)
+  if (groups[0] instanceof TokenEmbeddings)
+    return TokenEmbeddings.fromRows((groups as TokenEmbeddings[]).flatMap(rows), dimension)
+  return asEmbeddings((groups as Embeddings[]).flatMap(rows), 'embeddings')
 }
 
 function misuse(message: string): UsageError {

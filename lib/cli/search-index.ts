@@ -1,10 +1,10 @@
 /** `sentence-torch search --index`: queries pass the model and an index. */
 import { SentenceTorchError } from '../errors.js'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { EmbeddingIndex, type IndexHit } from '../search/embedding-index/embedding-index.js'
 import { given, numberOf, type Values } from './command.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
+import { loadTextModel } from './text-model.js'
 import { inGroups, readAllTexts } from './texts.js'
 
 /** Queries that are searched together. */
@@ -20,7 +20,7 @@ export async function searchIndexFile(
 ): Promise<number> {
   // A faulty index is found before a model is loaded.
   await using index = await EmbeddingIndex.open(path)
-  await using model = await SentenceTransformer.load(values.words[0]!, loadOptions(values, io))
+  await using model = await loadTextModel(values.words[0]!, loadOptions(values, io))
   await index.checkModel(model, values.words[0]!)
   const rescoreMultiplier = numberOf(values, 'rescore-multiplier')
   const options = {

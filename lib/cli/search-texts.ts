@@ -1,13 +1,13 @@
 /** `sentence-torch search`: exact search over the texts of a file. */
 import { SentenceTorchError } from '../errors.js'
 import type { Embeddings } from '../models/embeddings.js'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
-import { semanticSearch } from '../search/semantic-search.js'
+import { hitsOf } from '../search/hits.js'
 import { given, numberOf, textOf, textsOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { readNpyFile } from './npy.js'
 import { searchIndexFile } from './search-index.js'
+import { loadTextModel, textModelClass } from './text-model.js'
 import { readAllTexts } from './texts.js'
 
 export async function searchTexts(values: Values, io: Io): Promise<number> {
@@ -30,16 +30,17 @@ export async function searchTexts(values: Values, io: Io): Promise<number> {
   const queries = [...asked, ...(queriesFile === undefined ? [] : await allTexts(queriesFile, undefined, io))]
   const stored = textOf(values, 'embeddings')
   const known = stored === undefined ? undefined : await readNpyFile(stored)
-  const model = await SentenceTransformer.load(name, loadOptions(values, io))
+  const model = await loadTextModel(name, loadOptions(values, io))
   try {
+    if (known && textModelClass(model) !== 'SentenceTransformer')
+      throw misuse(`--embeddings is for dense embeddings, and ${name} is a ${textModelClass(model)}`)
     if (known) checkStored(known, stored!, corpus.length, model.embeddingDimension)
     const options = { ...given(values, { 'batch-size': 'batchSize' }), signal: io.signal }
     const documents = known ?? (await model.encodeDocument(corpus, options))
-    const hits = await semanticSearch(await model.encodeQuery(queries, options), documents, {
-      topK: numberOf(values, 'top-k') ?? 5,
-      scoreFunction: model.similarityFnName,
-      signal: io.signal,
-    })
+    const k = Math.min(numberOf(values, 'top-k') ?? 5, corpus.length)
+    const found = hitsOf(await model.encodeQuery(queries, options), model.similarityFnName, k)
+    await found.add(documents, 0, io.signal)
+    const hits = await found.lists()
     for (const [i, query] of queries.entries()) {
       const found = hits[i]!.map(({ corpusId, score }) => ({ row: corpusId, score, text: corpus[corpusId]! }))
       if (values.options.json) io.out(`${JSON.stringify({ query, hits: found })}\n`)

@@ -50,11 +50,11 @@ export function pack(columns: readonly Tokenized[], options: PackOptions = {}): 
   return batch
 }
 
-/** The rows `rows` of `source`, in that order, with their token types where it has them. */
-export function selectRows<T extends Tokenized & { tokenTypes?: Int32Array }>(
+/** The rows `rows` of `source`, in that order, with what it has for each token or row. */
+export function selectRows<T extends Tokenized & { tokenTypes?: Int32Array; attended?: Int32Array }>(
   source: T,
   rows: ArrayLike<number>,
-): Pick<T, 'ids' | 'offsets' | 'tokenTypes'> {
+): Pick<T, 'ids' | 'offsets' | 'tokenTypes' | 'attended'> {
   const offsets = new Int32Array(rows.length + 1)
   for (let i = 0; i < rows.length; i++) {
     offsets[i + 1] = offsets[i]! + source.offsets[rows[i]! + 1]! - source.offsets[rows[i]!]!
@@ -66,8 +66,12 @@ export function selectRows<T extends Tokenized & { tokenTypes?: Int32Array }>(
     }
     return out
   }
-  const { tokenTypes } = source
-  return { ids: gather(source.ids), offsets, ...(tokenTypes && { tokenTypes: gather(tokenTypes) }) }
+  const { tokenTypes, attended } = source
+  return {
+    ...{ ids: gather(source.ids), offsets },
+    ...(tokenTypes && { tokenTypes: gather(tokenTypes) }),
+    ...(attended && { attended: Int32Array.from(rows, (row) => attended[row]!) }),
+  }
 }
 
 /** Several tokenised lists as one, in order. */

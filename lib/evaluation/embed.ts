@@ -2,6 +2,7 @@ import { TimeSlice } from '../data/time-slice.js'
 import { describe } from '../errors.js'
 import { type Embeddings, embeddings, firstNotFinite } from '../models/embeddings.js'
 import { SparseEmbeddings } from '../models/sparse-embeddings.js'
+import { TokenEmbeddings } from '../models/token-embeddings.js'
 import { ownOf } from '../search/rows.js'
 import { type CommonOptions, checkContext, invalidData } from './common.js'
 import type { EvaluatedModel, EvaluationContext } from './evaluator.js'
@@ -27,8 +28,8 @@ export async function embed(
   context: EvaluationContext,
 ): Promise<Embeddings> {
   const rows = await embedRows(model, how, texts, options, context)
-  if (!(rows instanceof SparseEmbeddings)) return rows as Embeddings
-  throw invalidData(`Expected a model with dense embeddings, but ${how} gave SparseEmbeddings`)
+  if ('shape' in rows) return rows
+  throw invalidData(`Expected a model with one dense embedding for each text, but ${how} gave ${rows.constructor.name}`)
 }
 
 /**
@@ -41,10 +42,10 @@ export async function embedRows(
   texts: readonly string[],
   { batchSize, showProgressBar = false, truncateDim, prompt, promptName, normalizeEmbeddings }: EmbedOptions,
   context: EvaluationContext,
-): Promise<Embeddings | SparseEmbeddings> {
+): Promise<Embeddings | SparseEmbeddings | TokenEmbeddings> {
   checkContext(context)
   const { signal } = context
-  const given: Embeddings | SparseEmbeddings = await model[how](texts, {
+  const given: Embeddings | SparseEmbeddings | TokenEmbeddings = await model[how](texts, {
     showProgressBar,
     ...(batchSize !== undefined && { batchSize }),
     ...(truncateDim !== undefined && { truncateDim }),
@@ -55,13 +56,15 @@ export async function embedRows(
   })
   // Those of sparse embeddings are finite.
   if (given instanceof SparseEmbeddings) return given
-  const found = ownOf(model, given, `what ${how} gave`)
-  const { data, shape } = found
+  const isTokens = given instanceof TokenEmbeddings
+  const found = isTokens ? given : ownOf(model, given, `what ${how} gave`)
+  const { data } = found
   const slice = new TimeSlice()
   for (let start = 0; start < data.length; start += STRIDE) {
     const at = firstNotFinite(data, start, Math.min(start + STRIDE, data.length))
     if (at !== -1) {
-      const row = Math.floor(at / shape[1])
+      const vector = Math.floor(at / (isTokens ? given.dimension : given.shape[1]))
+      const row = isTokens ? given.offsets.findLastIndex((offset) => offset <= vector) : vector
       const text = describe(texts[row])
       throw invalidData(
         `Expected finite numbers in the embedding of text ${row} (${text}), but the model gave ${data[at]}`,
@@ -93,6 +96,13 @@ export async function embedOnce(
     const rows = (column: readonly string[]) => column.map((text) => all.row(places.get(text)!))
     return columns.map((column) => SparseEmbeddings.fromRows(rows(column), all.dimension))
   }
+  if (all instanceof TokenEmbeddings)
+    return columns.map((column) =>
+      TokenEmbeddings.fromRows(
+        column.map((text) => all.row(places.get(text)!)),
+        all.dimension,
+      ),
+    )
   const width = all.shape[1]
   for (const column of columns) {
     const data = new Float32Array(column.length * width)

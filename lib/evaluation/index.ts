@@ -33,6 +33,7 @@ export { MSEEvaluatorFromDataset, type MSEEvaluatorFromDatasetOptions } from './
 export { Banking77Classification, type Banking77ClassificationOptions } from './mteb/banking77.js'
 export { MTEB, type MtebData, type MtebRunOptions, type MtebTaskName } from './mteb/mteb.js'
 export type { MtebScores, MtebTaskResult } from './mteb/task-result.js'
+export * from './multi-vector/index.js'
 export { NanoBEIREvaluator, type NanoBEIREvaluatorOptions } from './nano-beir.js'
 export { ParaphraseMiningEvaluator, type ParaphraseMiningEvaluatorOptions } from './paraphrase-mining.js'
 export {

@@ -29,9 +29,9 @@ export async function meanSquaredError(a: Rows, b: Rows): Promise<number> {
 }
 
 function shapeOf(rows: Rows): [number, number] {
-  return rows instanceof SparseEmbeddings ? [countRows(rows), rows.dimension] : rows.shape
+  return 'shape' in rows ? rows.shape : [countRows(rows), rows.dimension]
 }
 
 function dense(rows: Rows): DenseRows {
-  return rows instanceof SparseEmbeddings ? rows.toDense() : rows
+  return rows instanceof SparseEmbeddings ? rows.toDense() : (rows as DenseRows)
 }

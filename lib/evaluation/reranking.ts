@@ -138,7 +138,7 @@ export class RerankingEvaluator extends SentenceEvaluator {
     const count = countRows(documents)
     if (typeof similarityFct === 'string') return similaritiesOfQuery(similarityFct, query, documents)
     const whole = (rows: Rows) => ('shape' in rows ? asEmbeddings(rows, 'rows') : rows) as Embeddings
-    const { data } = similarityFct(whole(query), whole(documents))
+    const { data } = await similarityFct(whole(query), whole(documents))
     if (!(data instanceof Float32Array) || data.length !== count) {
       throw invalidArgument('the result of similarityFct', `${count} similarities`, data)
     }

@@ -9,7 +9,6 @@ import {
   denseKind,
   type EvaluatorKind,
   named,
-  SIMILARITY_NAMES,
   type SimilarityName,
   suffix,
 } from './common.js'
@@ -56,7 +55,7 @@ export class TripletEvaluator extends SentenceEvaluator {
     checkColumns(where, { anchors, positives, negatives }, ['anchors', 'positives', 'negatives'])
     checkCommon(where, options)
     checkSimilarities(where, options.similarityFnNames, options.mainSimilarity, kind.similarities)
-    checkMargin(`${where} margin`, options.margin)
+    checkMargin(`${where} margin`, options.margin, kind.similarities)
     this.name = options.name ?? ''
     this.#options = ownCopy(options)
   }
@@ -114,10 +113,9 @@ export class TripletEvaluator extends SentenceEvaluator {
   }
 }
 
-function checkMargin(name: string, margin: unknown): void {
+function checkMargin(name: string, margin: unknown, known: readonly string[]): void {
   if (margin === undefined) return
   const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
-  const known: readonly string[] = SIMILARITY_NAMES
   const fits =
     isNumber(margin) ||
     (isPlainObject(margin) && Object.entries(margin).every(([key, value]) => known.includes(key) && isNumber(value)))

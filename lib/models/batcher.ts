@@ -15,8 +15,11 @@ const JOBS_IN_FLIGHT: Record<Priority, number> = { query: 2, bulk: 3 }
  */
 const SHARE: Record<Priority, number> = { query: 1, bulk: 0.5 }
 
-/** Rows of tokens, with the segment of each token where rows are pairs. */
-export type Rows = Tokenized & { tokenTypes?: Int32Array }
+/** Rows of tokens, with the segment of each token where rows are pairs, and how many others attend to where that is not all. */
+export type Rows = Tokenized & { tokenTypes?: Int32Array; attended?: Int32Array }
+
+/** `vectors`: one for each token that counts, of a model whose modules make them. */
+export type JobOutput = EncoderOutput | 'vectors'
 
 /** Rows of one call that are computed together. */
 export interface Piece {
@@ -24,14 +27,16 @@ export interface Piece {
   /** Which of them. */
   rows: Int32Array
   signal?: AbortSignal | undefined
-  /** Receives the values of a row, a view that is valid during the call; `length` is its number of tokens. */
+  /** Receives the values of a row, a view that is valid during the call; `length` is its number of tokens, or of vectors. */
   put: (row: number, values: Float32Array, length: number) => void
 }
 
 /** What the pieces of a job have in common. */
 export interface JobSettings extends JobLimits {
-  output: EncoderOutput
+  output: JobOutput
   priority: Priority
+  /** Whether the rows are queries, where modules tell these from documents. */
+  isQuery?: boolean | undefined
   /** Tokens at the start of every row that pooling leaves out. */
   promptLength?: number | undefined
   /** Of the engine's routes. Default: the first. */
@@ -78,9 +83,10 @@ export class Batcher {
    * for; what the engine throws
    */
   run(piece: Piece, settings: JobSettings): Promise<void> {
-    const { output, priority, promptLength, batchSize, maxTokens, route } = settings
-    const types = piece.tokens.tokenTypes !== undefined
-    const key = [output, priority, promptLength, batchSize, maxTokens, route, types].join()
+    const { output, priority, promptLength, batchSize, maxTokens, isQuery, route } = settings
+    const { tokenTypes, attended } = piece.tokens
+    const kinds = [route, isQuery, tokenTypes !== undefined, attended !== undefined]
+    const key = [output, priority, promptLength, batchSize, maxTokens, ...kinds].join()
     let line = this.#lines.get(key)
     if (line === undefined) {
       const made = new Line(this.#encoder, settings, () => {
@@ -209,12 +215,14 @@ class Line {
   }
 
   async #encode(job: Job, entries: readonly Entry[]): Promise<void> {
-    const { output, priority, promptLength, route, tokenDimension = this.encoder.tokenDimension } = this.settings
+    const { output, priority, promptLength, isQuery, route } = this.settings
+    const { tokenDimension = this.encoder.tokenDimension } = this.settings
     const batch = joined(entries.map(({ piece }) => selectRows(piece.tokens, piece.rows)))
     const { ids, offsets } = batch
     const count = offsets.length - 1
-    const perToken = output === 'token_embeddings'
-    const width = output === 'sentence_embedding' ? this.encoder.embeddingDimension : tokenDimension
+    const perToken = output === 'token_embeddings' || output === 'vectors'
+    const isOwnWidth = output === 'sentence_embedding' || output === 'vectors'
+    const width = isOwnWidth ? this.encoder.embeddingDimension : tokenDimension
     const values = (perToken ? ids.length : count) * width
     const kept = this.#buffers.pop()
     const buffer = kept && kept.length >= values ? kept : new Float32Array(values)
@@ -225,8 +233,17 @@ class Line {
       ...(route !== undefined && { routes: Int32Array.of(route) }),
     }
     const options = { lane: priority, ticket: job.ticket }
+    // Where each row's values begin.
+    let starts = offsets
     try {
-      await this.encoder.encode({ ...batch, ...more }, out, output, options)
+      if (output === 'vectors') {
+        const counts = new Int32Array(count)
+        const queries = isQuery ? { queries: new Int32Array(count).fill(1) } : {}
+        await this.encoder.encodeVectors({ ...batch, ...queries }, out, counts, options)
+        starts = sums(counts)
+      } else {
+        await this.encoder.encode({ ...batch, ...more }, out, output, options)
+      }
     } catch (error) {
       throw fromNative(error, 'Encoder.encode')
     }
@@ -235,13 +252,20 @@ class Line {
       const { rows, put } = entry.piece
       const isWanted = job.entries.has(entry)
       for (const row of rows) {
-        const [from, to] = perToken ? [offsets[i]!, offsets[i + 1]!] : [i, i + 1]
-        if (isWanted) put(row, out.subarray(from * width, to * width), offsets[i + 1]! - offsets[i]!)
+        const [from, to] = perToken ? [starts[i]!, starts[i + 1]!] : [i, i + 1]
+        if (isWanted) put(row, out.subarray(from * width, to * width), starts[i + 1]! - starts[i]!)
         i++
       }
     }
     this.#buffers.push(buffer)
   }
+}
+
+/** 0, and the sums of the first numbers. */
+function sums(counts: Int32Array): Int32Array {
+  const out = new Int32Array(counts.length + 1)
+  for (const [i, count] of counts.entries()) out[i + 1] = out[i]! + count
+  return out
 }
 
 function sumOf(entries: Iterable<Entry>): number {
@@ -273,7 +297,8 @@ function joined(parts: readonly Rows[]): PackedBatch {
     at += part.ids.length
   }
   const types = parts[0]!.tokenTypes && { tokenTypes: join((part) => part.tokenTypes!) }
-  return { ids: join((part) => part.ids), offsets, ...types, columns: 1 }
+  const attended = parts[0]!.attended && { attended: join((part) => part.attended!) }
+  return { ids: join((part) => part.ids), offsets, ...types, ...attended, columns: 1 }
 }
 
 const batchers = new WeakMap<NativeEncoder, Batcher>()

@@ -2,8 +2,8 @@ import { TimeSlice } from '../data/time-slice.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted as throwAborted } from '../io/abort.js'
-import type { EncoderOutput, NativeEncoder } from '../native/types.js'
-import { batcherOf, type JobSettings, type Priority, type Rows } from './batcher.js'
+import type { NativeEncoder } from '../native/types.js'
+import { batcherOf, type JobOutput, type JobSettings, type Priority, type Rows } from './batcher.js'
 import { DistinctTexts } from './distinct.js'
 import { JOB_TOKENS, planJobs } from './plan-jobs.js'
 
@@ -34,7 +34,9 @@ export interface RowsRequest {
   count: number
   /** Makes the rows `start` … `end` - 1. */
   tokenize: (start: number, end: number) => Promise<Rows>
-  output: EncoderOutput
+  output: JobOutput
+  /** Whether the rows are queries, where modules tell these from documents. */
+  isQuery?: boolean | undefined
   /** Rows per job at most, beyond FILLED_TOKENS. */
   batchSize: number
   /** Tokens per job at most; a longer row is a job alone. */
@@ -53,7 +55,7 @@ export interface RowsRequest {
   signal?: AbortSignal
   /** Called after every job with the number of texts done. */
   onDone?: (done: number) => void
-  /** Receives the values of text `index`, a view that is valid during the call; `tokens` is the text's length. */
+  /** Receives the values of text `index`, a view that is valid during the call; `tokens` is the text's length in tokens or vectors. */
   put: (index: number, values: Float32Array, tokens: number) => void
 }
 
@@ -148,18 +150,23 @@ function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets
   for (let row = 0; row < offsets.length - 1; row++) {
     if (offsets[row + 1] !== offsets[row]) continue
     if (!zerosWhenEmpty) throw new SentenceTorchError('ERR_INVALID_DATA', `Row ${first + row} has no tokens`)
-    put(first + row, new Float32Array(output === 'token_embeddings' ? 0 : encoder.embeddingDimension), 0)
+    put(
+      first + row,
+      new Float32Array(output === 'token_embeddings' || output === 'vectors' ? 0 : encoder.embeddingDimension),
+      0,
+    )
     count++
   }
   return count
 }
 
 function settingsOf(request: RowsRequest, tokens: Rows): JobSettings {
-  const { output, batchSize, promptLength, count, route, tokenDimension, maxRows } = request
+  const { output, batchSize, promptLength, count, route, tokenDimension, maxRows, isQuery } = request
   const isShort = count <= QUERY_TEXTS && tokens.ids.length <= QUERY_TOKENS
   const { priority = isShort ? 'query' : 'bulk' } = request
   const { maxBatchTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
-  return { output, priority, promptLength, batchSize, maxTokens: maxBatchTokens, maxRows, route, tokenDimension }
+  const limits = { batchSize, maxTokens: maxBatchTokens, maxRows }
+  return { output, priority, promptLength, ...limits, route, tokenDimension, isQuery }
 }
 
 /** At most `limit` jobs at a time; after a failure no further one begins. */

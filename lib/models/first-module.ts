@@ -28,6 +28,8 @@ export interface FirstModule {
   doLowerCase: boolean
   /** Members of sentence_bert_config.json that this package does not know. */
   extraSentenceConfig: ConfigObject
+  /** `query_length`, `document_length` and `query_expansion` of a model with a vector for each token. */
+  lengths?: ConfigObject
   /** The tokenizer's files by name, kept so that a save does not depend on the source folder. */
   tokenizerFiles: Map<string, Uint8Array>
 }
@@ -57,6 +59,7 @@ export async function readTransformer(
     maxSeqLength: maxSeqLength(sentence.maxSeqLength, tokenizerFiles, description.positions, folder),
     doLowerCase: sentence.doLowerCase,
     extraSentenceConfig: sentence.extra,
+    ...(sentence.lengths && { lengths: sentence.lengths }),
     tokenizerFiles,
   }
 }

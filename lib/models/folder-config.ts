@@ -16,8 +16,11 @@ export interface Usage {
   task: string
   output: string
   messages: boolean
+  /** Whether queries and documents may have lengths of their own, and queries an expansion. */
+  lengths?: boolean
 }
 export const FEATURES: Usage = { task: 'feature-extraction', output: 'token_embeddings', messages: false }
+export const VECTORS: Usage = { ...FEATURES, lengths: true }
 export const CLASSIFICATION: Usage = { task: 'sequence-classification', output: 'scores', messages: true }
 export const FILL_MASK: Usage = { task: 'fill-mask', output: 'token_embeddings', messages: false }
 export const NEXT_TOKEN: Usage = { task: 'text-generation', output: 'causal_logits', messages: true }
@@ -32,6 +35,8 @@ export interface SentenceConfig {
   message: ConfigObject | undefined
   /** `processing_kwargs`. */
   processing: ConfigValue | undefined
+  /** `query_length`, `document_length` and `query_expansion`, where these are read. */
+  lengths?: ConfigObject
   /** The file; undefined without one. */
   file: string | undefined
 }
@@ -39,7 +44,7 @@ export interface SentenceConfig {
 /** sentence_bert_config.json (or a name of old) of the transformer's folder. @throws SentenceTorchError naming the file. */
 export async function readSentenceConfig(
   folder: string,
-  { task, output, messages }: Usage = FEATURES,
+  { task, output, messages, lengths = false }: Usage = FEATURES,
 ): Promise<SentenceConfig> {
   for (const name of SENTENCE_CONFIG_FILES) {
     const file = join(folder, name)
@@ -50,9 +55,9 @@ export async function readSentenceConfig(
     const refused: [string, unknown, unknown][] = [
       ['transformer_task', transformer_task, task],
       ['module_output_name', module_output_name, output],
-      ['query_length', query_length, undefined],
-      ['document_length', document_length, undefined],
-      ['query_expansion', query_expansion, undefined],
+      ...(lengths ? [] : Object.entries({ query_length, document_length, query_expansion })).map(
+        ([key, value]): [string, unknown, unknown] => [key, value, undefined],
+      ),
     ]
     for (const [key, value, built] of refused) {
       if (value === undefined || value === null || value === built) continue
@@ -73,10 +78,18 @@ export async function readSentenceConfig(
       extra,
       message: isObject(message) ? message : undefined,
       processing: processing_kwargs,
+      ...(lengths && { lengths: present({ query_length, document_length, query_expansion }) }),
       file,
     }
   }
   return NO_SENTENCE_CONFIG
+}
+
+/** The members that there are. */
+function present(members: Record<string, ConfigValue | undefined>): ConfigObject {
+  return Object.fromEntries(
+    Object.entries(members).filter((entry): entry is [string, ConfigValue] => entry[1] !== undefined),
+  )
 }
 
 /** Of a folder without the file. */

@@ -15,7 +15,7 @@ import {
   placeModule,
   readModule,
 } from './modules/index.js'
-import type { ModuleInput } from './modules/module.js'
+import { type ModuleInput, notBuilt } from './modules/module.js'
 import { Pooling, type PoolingMode } from './modules/pooling.js'
 import type { RouterFolder } from './router/networks.js'
 import { isRouter, readRouter } from './router/read.js'
@@ -136,6 +136,9 @@ export async function readModules(root: string, entries: ModuleEntry[], input: M
   for (const { path, type } of entries) {
     const file = join(root, path, 'config.json')
     const module = readModule(type, await readJson(file, jsonObject), { ...input, width }, path, file)
+    if (module.spec.input === 'token_embeddings') {
+      throw notBuilt(file, 'module_input_name: "token_embeddings" (only "sentence_embedding" is built here)')
+    }
     modules.push(module)
     width = module.outputDimension
   }

@@ -5,6 +5,7 @@ import { CLASSIFICATION, FILL_MASK, NEXT_TOKEN } from './folder-config.js'
 import { logitScoreConfig } from './logit-score.js'
 import type { ModelFolder } from './model-folder.js'
 import type { FolderModule } from './modules/index.js'
+import type { MultiVectorFolder } from './multi-vector/folder.js'
 import { pythonText } from './python-text.js'
 import type { Place, RouterFolder } from './router/networks.js'
 import { savedSettings } from './router/settings.js'
@@ -61,13 +62,28 @@ function routerTexts(
   return [...layout.before.map(textOf), text, ...layout.after.map(textOf)]
 }
 
-/** The first module. */
-function firstText({ first, architecture, config, description }: FirstModule): string {
+/** The modules of a model with a vector for each token as Python prints them. */
+export function multiVectorText(folder: MultiVectorFolder): string {
+  const { queryLength: query_length, documentLength: document_length, queryExpansion } = folder
+  const settings = {
+    ...(query_length !== null && { query_length }),
+    ...(document_length !== null && { document_length }),
+    ...(queryExpansion !== null && { query_expansion: { ...queryExpansion } }),
+  }
+  const others = folder.modules.map(({ type, shown }) => `${type}(${pythonText(shown, false)})`)
+  return `MultiVectorEncoder(\n${numbered([firstText(folder, settings), ...others], '  ')})`
+}
+
+/** The first module. @param more settings of its own kind of models */
+function firstText(
+  { first, architecture, config, description }: FirstModule,
+  more: { [key: string]: ConfigValue } = {},
+): string {
   const { classifier, languageModel } = description
   const named = Array.isArray(config.architectures) ? config.architectures[0] : undefined
   const className = (classifier ?? languageModel)?.className ?? named
   const model = typeof className === 'string' ? className.replace(/For\w+$/, 'Model') : architecture
-  const settings = first === 'StaticEmbedding' ? {} : { ...TRANSFORMER, architecture: model }
+  const settings = first === 'StaticEmbedding' ? {} : { ...TRANSFORMER, ...more, architecture: model }
   return `${first}(${pythonText(settings)})`
 }
 

@@ -23,7 +23,8 @@ export function wrongClass(
  */
 export function checkModelClass(found: string | undefined, wanted: ModelClass, file: string): void {
   if ((found ?? wanted) === wanted) return
-  const right = MODEL_CLASSES.find((name) => name === found)
+  // PyLate's name.
+  const right = found === 'ColBERT' ? 'MultiVectorEncoder' : MODEL_CLASSES.find((name) => name === found)
   const reason = `${file} says model_type ${describe(found)}`
   if (right) throw wrongClass(reason, right)
   throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${reason}: not built`)

@@ -25,6 +25,11 @@ export interface PackedBatch {
   tokenTypes?: Int32Array
   /** Leading tokens of each row that belong to its prompt (with the first special token); for `includePrompt: false`. */
   promptLengths?: Int32Array
+  /** Tokens from the first on of each row that others attend to; those behind them attend to these, and nobody to them. All when
+   *  absent. */
+  attended?: Int32Array
+  /** 1 for rows that are queries: modules over tokens may treat these in another way. None when absent. */
+  queries?: Int32Array
   /** Number of text columns; divides the number of rows. */
   columns: number
   /** One label (or one vector of labels) per row of the first column. */
@@ -319,6 +324,9 @@ export interface NativeEncoder {
   /** `out`: rows × embeddingDimension; tokens × tokenDimension for token_embeddings; rows × tokenDimension for pooler_output;
    *  (layers + 1) × tokens × tokenDimension for hidden_states. */
   encode(batch: PackedBatch, out: Float32Array, output?: EncoderOutput, options?: EncodeJobOptions): Promise<void>
+  /** Of a model with a vector for each token, whose `embeddingDimension` is that of a vector: `out` has tokens × embeddingDimension
+   *  numbers, of which the vectors of all rows come first, one row after the other; `counts` gets how many each row has. */
+  encodeVectors(batch: PackedBatch, out: Float32Array, counts: Int32Array, options?: EncodeJobOptions): Promise<void>
   /** Takes queued jobs with this ticket out of the queue; they reject with ERR_ABORTED. Returns whether there was one. */
   drop(ticket: number): boolean
   /** Idempotent; runs after the jobs that are queued. */
@@ -540,6 +548,22 @@ export interface RuntimeInfo {
 
 export type Metric = 'cosine' | 'dot' | 'euclidean' | 'manhattan'
 
+/** Vectors of texts: text r has those from `offsets[r]` up to `offsets[r + 1]`. The data are borrowed. */
+export interface GivenVectors {
+  data: Float32Array
+  offsets: Int32Array
+}
+
+/** How queries and documents are compared. */
+export interface MaxSimOptions {
+  /** Divides by the number of a query's vectors. */
+  mean?: boolean
+  /** XTR: of each query vector only so many products with vectors of all documents count. */
+  topK?: number
+  /** Compares query r with document r alone. */
+  byRow?: boolean
+}
+
 /** What was computed between `profileStart` and `profileStop`, on all threads of the process. */
 export interface NativeProfile {
   wallMs: number
@@ -621,6 +645,23 @@ export interface NativeAddon {
     dim: number,
     k: number,
     indices: Int32Array,
+  ): Promise<void>
+  /** MaxSim of queries and documents with vectors of `dim` numbers: `scores` is [queries, documents], or [queries] with `byRow`. */
+  maxSim(
+    queries: GivenVectors,
+    documents: GivenVectors,
+    dim: number,
+    options: MaxSimOptions,
+    scores: Float32Array,
+  ): Promise<void>
+  /** Joins vectors of every text as HierarchicalTokenPooling does. `out` has the room of the old ones, and the new ones come first in
+   *  it; `counts` gets how many each text has. */
+  poolTokens(
+    vectors: GivenVectors,
+    dim: number,
+    options: { poolFactor: number; numProtectedTokens: number; normalizeEmbeddings: boolean },
+    out: Float32Array,
+    counts: Int32Array,
   ): Promise<void>
   /** Fills the inverted index of `rows` of width `dimension`: `postings` has room for as many values, and a sum for every row. */
   invertSparse(rows: SparseArrays, dimension: number, postings: PostingArrays): Promise<void>

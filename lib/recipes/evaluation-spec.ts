@@ -6,8 +6,12 @@ import type { Dataset } from '../data/dataset.js'
 import { isDataset } from '../data/feed.js'
 import { listed } from '../data/readers/names.js'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import type { BinaryClassificationEvaluatorOptions } from '../evaluation/binary-classification.js'
 import type { CrossEncoderEvaluator } from '../evaluation/cross-encoder/common.js'
+import type { EmbeddingSimilarityEvaluatorOptions } from '../evaluation/embedding-similarity.js'
 import type { Evaluator } from '../evaluation/evaluator.js'
+import type { InformationRetrievalEvaluatorOptions } from '../evaluation/information-retrieval.js'
+import type { TripletEvaluatorOptions } from '../evaluation/triplet.js'
 import { checkOptions, checkType, isPlainObject } from '../options.js'
 import { checkDataSpec, type DataSpec } from './data-spec.js'
 import { labelsOf } from './labels.js'
@@ -70,9 +74,81 @@ function kindsOf(spec: EvaluationSpec): EvaluationKind[] {
  */
 export function loadEvaluator(spec: EvaluationSpec, options: LoadDataOptions = {}): Promise<Evaluator> {
   return load(spec, options, {
-    ofRows,
-    ofFolder: (kind, folder, name) => (kind === 'beir' ? beir(folder, name) : banking77(folder, name, options)),
+    ofRows: (...row) => ofRows(DENSE, ...row),
+    ofFolder: (kind, folder, name) => (kind === 'beir' ? beir(DENSE, folder, name) : banking77(folder, name, options)),
   })
+}
+
+/** Classes of models, beside SentenceTransformer, whose folders name them. */
+export type TokenModelClass = 'SparseEncoder' | 'MultiVectorEncoder'
+
+/**
+ * The evaluator of a spec for models of another class: its own evaluators, of `beir`, `triplets` and `nli`, of a SparseEncoder `sts` and
+ * `pairs`, too.
+ * @throws as {@link loadEvaluator}; ERR_INVALID_ARGUMENT for what the class has no evaluator for
+ */
+export function loadEvaluatorOf(
+  model: TokenModelClass,
+  spec: EvaluationSpec,
+  options: LoadDataOptions = {},
+): Promise<Evaluator> {
+  const classes = model === 'SparseEncoder' ? SPARSE : MULTI_VECTOR
+  return load(spec, options, {
+    ofRows: (...row) => ofRows(classes, ...row),
+    ofFolder: async (kind, folder, name) => {
+      if (kind === 'beir') return beir(classes, folder, name)
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `${kind} needs one dense embedding for each text, which a ${model} has not`,
+      )
+    },
+  })
+}
+
+/** The evaluators of a class of models. */
+interface Classes {
+  similarity(options: EmbeddingSimilarityEvaluatorOptions): Promise<Evaluator>
+  pairs(options: BinaryClassificationEvaluatorOptions): Promise<Evaluator>
+  triplets(options: TripletEvaluatorOptions): Promise<Evaluator>
+  retrieval(options: InformationRetrievalEvaluatorOptions): Promise<Evaluator>
+}
+
+const DENSE: Classes = {
+  similarity: async (options) =>
+    new (await import('../evaluation/embedding-similarity.js')).EmbeddingSimilarityEvaluator(options),
+  pairs: async (options) =>
+    new (await import('../evaluation/binary-classification.js')).BinaryClassificationEvaluator(options),
+  triplets: async (options) => new (await import('../evaluation/triplet.js')).TripletEvaluator(options),
+  retrieval: async (options) =>
+    new (await import('../evaluation/information-retrieval.js')).InformationRetrievalEvaluator(options),
+}
+
+// Evaluators of other models: whoever loads them gives them such a model.
+const sparse = () => import('../evaluation/sparse/index.js')
+const SPARSE: Classes = {
+  similarity: async (options) => evaluatorOf(new (await sparse()).SparseEmbeddingSimilarityEvaluator(options)),
+  pairs: async (options) => evaluatorOf(new (await sparse()).SparseBinaryClassificationEvaluator(options)),
+  triplets: async (options) => evaluatorOf(new (await sparse()).SparseTripletEvaluator(options)),
+  retrieval: async (options) => evaluatorOf(new (await sparse()).SparseInformationRetrievalEvaluator(options)),
+}
+
+const multiVector = () => import('../evaluation/multi-vector/index.js')
+const MULTI_VECTOR: Classes = {
+  similarity: () => noPairs('sts'),
+  pairs: () => noPairs('pairs'),
+  triplets: async ({ mainSimilarity: _, similarityFnNames: __, margin: ___, ...options }) =>
+    evaluatorOf(new (await multiVector()).MultiVectorTripletEvaluator(options)),
+  retrieval: async ({ scoreFunctions: _, ...options }) =>
+    evaluatorOf(new (await multiVector()).MultiVectorInformationRetrievalEvaluator(options)),
+}
+
+function evaluatorOf(evaluator: object): Evaluator {
+  return evaluator as Evaluator
+}
+
+async function noPairs(kind: string): Promise<never> {
+  const message = `${kind} compares two texts of one kind, and a MultiVectorEncoder queries with documents: triplets and beir measure it`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
 }
 
 /**
@@ -129,31 +205,24 @@ async function load<E extends Evaluator | CrossEncoderEvaluator>(
   return new SequentialEvaluator(evaluators as Evaluator[]) as unknown as E
 }
 
-async function ofRows(kind: RowKind, dataset: Dataset, source: string, name: string): Promise<Evaluator> {
-  const [texts1, texts2, texts3] = textColumns(dataset, source, kind === 'triplets' ? 3 : 2)
-  if (kind === 'triplets') return triplets(texts1!, texts2!, texts3!, name)
-  const labels = numberLabels(dataset, source)
-  if (kind === 'nli') return nli(texts1!, texts2!, labels, source, name)
-  if (kind === 'sts') {
-    const { EmbeddingSimilarityEvaluator } = await import('../evaluation/embedding-similarity.js')
-    return new EmbeddingSimilarityEvaluator({ sentences1: texts1!, sentences2: texts2!, scores: labels, name })
-  }
-  const { BinaryClassificationEvaluator } = await import('../evaluation/binary-classification.js')
-  return new BinaryClassificationEvaluator({ sentences1: texts1!, sentences2: texts2!, labels, name })
-}
-
-async function triplets(
-  anchors: readonly string[],
-  positives: readonly string[],
-  negatives: readonly string[],
+async function ofRows(
+  classes: Classes,
+  kind: RowKind,
+  dataset: Dataset,
+  source: string,
   name: string,
 ): Promise<Evaluator> {
-  const { TripletEvaluator } = await import('../evaluation/triplet.js')
-  return new TripletEvaluator({ anchors, positives, negatives, name })
+  const [texts1, texts2, texts3] = textColumns(dataset, source, kind === 'triplets' ? 3 : 2)
+  if (kind === 'triplets') return classes.triplets({ anchors: texts1!, positives: texts2!, negatives: texts3!, name })
+  const labels = numberLabels(dataset, source)
+  if (kind === 'nli') return nli(classes, texts1!, texts2!, labels, source, name)
+  const sentences = { sentences1: texts1!, sentences2: texts2!, name }
+  return kind === 'sts' ? classes.similarity({ ...sentences, scores: labels }) : classes.pairs({ ...sentences, labels })
 }
 
 /** A triplet of each premise that has both: its first entailment and its first contradiction. */
 async function nli(
+  classes: Classes,
   premises: readonly string[],
   hypotheses: readonly string[],
   labels: readonly number[],
@@ -174,15 +243,12 @@ async function nli(
     throw misfit('premises with an entailment (label 0) and a contradiction (label 2)', source, 'none')
   }
   const column = (i: 0 | 1 | 2) => whole.map((triplet) => triplet[i])
-  return triplets(column(0), column(1), column(2), name)
+  return classes.triplets({ anchors: column(0), positives: column(1), negatives: column(2), name })
 }
 
-async function beir(folder: string, name: string): Promise<Evaluator> {
-  const [{ loadBeir }, { InformationRetrievalEvaluator }] = await Promise.all([
-    import('../evaluation/beir.js'),
-    import('../evaluation/information-retrieval.js'),
-  ])
-  return new InformationRetrievalEvaluator({ ...(await loadBeir(folder)), name })
+async function beir(classes: Classes, folder: string, name: string): Promise<Evaluator> {
+  const { loadBeir } = await import('../evaluation/beir.js')
+  return classes.retrieval({ ...(await loadBeir(folder)), name })
 }
 
 const ENDINGS = ['.jsonl', '.jsonl.gz', '.tsv', '.csv', '.parquet']

@@ -1,4 +1,3 @@
-import { TimeSlice } from '../data/time-slice.js'
 import { throwIfAborted } from '../io/abort.js'
 import { COPIED_BYTES } from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
@@ -38,22 +37,6 @@ export class SparseHits extends HitLists {
     if (k === 0) return
     const options = { k, metric: this.metric, rowsPerJob: this.rowsPerJob, signal }
     await this.take(index.search(this.addon, this.queries, options), k, first)
-  }
-
-  /** The hits of each query. */
-  async lists(): Promise<SearchHit[][]> {
-    const slice = new TimeSlice()
-    const found: SearchHit[][] = []
-    for (let start = 0; found.length < countOf(this.queries); start += this.k) {
-      found.push(
-        Array.from({ length: this.count }, (_, i) => ({
-          corpusId: this.documents[start + i]!,
-          score: this.scores[start + i]!,
-        })),
-      )
-      await slice.yield()
-    }
-    return found
   }
 }
 

@@ -3,6 +3,7 @@ import { type Embeddings, embeddings } from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric } from '../native/types.js'
 import { type Block, checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
+import type { SearchHit } from './search-options.js'
 
 type Rows = Pick<Embeddings, 'data' | 'shape'>
 
@@ -14,18 +15,18 @@ export class HitLists {
   count = 0
 
   constructor(
-    queries: number,
+    readonly queryCount: number,
     readonly k: number,
   ) {
-    this.scores = new Float32Array(queries * k)
-    this.documents = new Int32Array(queries * k)
+    this.scores = new Float32Array(queryCount * k)
+    this.documents = new Int32Array(queryCount * k)
   }
 
   /**
    * Merges the hits of a piece of the corpus, `k` for every query.
    * @param first index of the piece's first document
    */
-  protected async take(blocks: AsyncIterable<Block>, k: number, first: number): Promise<void> {
+  protected async take(blocks: AsyncIterable<Block> | Iterable<Block>, k: number, first: number): Promise<void> {
     const slice = new TimeSlice()
     for await (const block of blocks) {
       for (let i = 0; i < block.rows; i++) {
@@ -35,6 +36,22 @@ export class HitLists {
       }
     }
     this.count = Math.min(this.k, this.count + k)
+  }
+
+  /** The hits of each query. */
+  async lists(): Promise<SearchHit[][]> {
+    const slice = new TimeSlice()
+    const found: SearchHit[][] = []
+    for (let start = 0; found.length < this.queryCount; start += this.k) {
+      found.push(
+        Array.from({ length: this.count }, (_, i) => ({
+          corpusId: this.documents[start + i]!,
+          score: this.scores[start + i]!,
+        })),
+      )
+      await slice.yield()
+    }
+    return found
   }
 
   /** Merges two sorted lists. Of equal scores the older one comes first. */

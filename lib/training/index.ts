@@ -26,6 +26,10 @@ export { CrossEncoderTrainer, type CrossEncoderTrainerOptions } from './cross-en
 export type { TrainingWarning, WarningCode } from './health/warning.js'
 export { type CrossEncoderFitOptions, fitCrossEncoder } from './legacy/cross-encoder-fit.js'
 export { type FitOptions, fitSentenceTransformer } from './legacy/fit.js'
+export {
+  MultiVectorEncoderTrainer,
+  type MultiVectorEncoderTrainerOptions,
+} from './multi-vector-encoder-trainer.js'
 export type { ProgressOutput } from './reporting/progress.js'
 export type { EvaluationNumbers, EvaluatorChoice, EvaluatorOf } from './run/evaluator-choice.js'
 export type { TrainingEvent } from './run/events.js'

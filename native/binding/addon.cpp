@@ -15,6 +15,7 @@
 #include "binding/sparse_search.h"
 #include "binding/tensors_wrap.h"
 #include "binding/trainer_wrap.h"
+#include "binding/vector_scores.h"
 #include "core/error.h"
 #include "core/features.h"
 #include "core/sizes.h"
@@ -112,6 +113,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["topK"] = Napi::Function::New(env, search, "topK");
   exports["nearestBits"] = Napi::Function::New(env, search_bits, "nearestBits");
   exports["nearestBytes"] = Napi::Function::New(env, search_bytes, "nearestBytes");
+  exports["maxSim"] = Napi::Function::New(env, score_vectors, "maxSim");
+  exports["poolTokens"] = Napi::Function::New(env, pool_vectors, "poolTokens");
   exports["invertSparse"] = Napi::Function::New(env, invert_sparse, "invertSparse");
   exports["sparseTopK"] = Napi::Function::New(env, search_sparse, "sparseTopK");
   exports["profileStart"] = Napi::Function::New(env, start_profile, "profileStart");

@@ -231,8 +231,8 @@ Napi::Float64Array to_borrowed_doubles(Napi::Value value, const std::string& fie
 
 RoutedBatch to_batch(Napi::Value value) {
   const Fields fields(value, "batch",
-                      {"ids", "offsets", "tokenTypes", "promptLengths", "columns", "labels", "labelShape", "lists",
-                       "guide", "guideDimension", "textIds", "targets", "routes"});
+                      {"ids", "offsets", "tokenTypes", "promptLengths", "attended", "queries", "columns", "labels",
+                       "labelShape", "lists", "guide", "guideDimension", "textIds", "targets", "routes"});
   RoutedBatch batch;
   batch.ids = copy(to_integers(fields.get("ids"), "batch.ids"));
   batch.offsets = copy(to_integers(fields.get("offsets"), "batch.offsets"));
@@ -240,6 +240,8 @@ RoutedBatch to_batch(Napi::Value value) {
   if (fields.has("promptLengths")) {
     batch.prompt_lengths = copy(to_integers(fields.get("promptLengths"), "batch.promptLengths"));
   }
+  if (fields.has("attended")) batch.attended = copy(to_integers(fields.get("attended"), "batch.attended"));
+  if (fields.has("queries")) batch.queries = copy(to_integers(fields.get("queries"), "batch.queries"));
   batch.columns = to_integer(fields.get("columns"), "batch.columns", 1);
   read_labels(fields, batch);
   if (fields.has("lists")) batch.lists = copy(to_integers(fields.get("lists"), "batch.lists"));

@@ -39,6 +39,7 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                          InstanceMethod<&EncoderWrap::dump>("dump"),
                          InstanceMethod<&EncoderWrap::initialize>("initialize"),
                          InstanceMethod<&EncoderWrap::encode>("encode"),
+                         InstanceMethod<&EncoderWrap::encode_vectors>("encodeVectors"),
                          InstanceMethod<&EncoderWrap::drop>("drop"),
                          InstanceMethod<&EncoderWrap::dispose>("dispose"),
                      });
@@ -178,6 +179,24 @@ Napi::Value EncoderWrap::encode(const Napi::CallbackInfo& info) {
     return Environment::of(info.Env())
         .enqueue(kind, {out}, [encoder = open(), batch = std::move(batch), output, data, size] {
           encoder->encode(batch, output, data, size);
+        });
+  });
+}
+
+Napi::Value EncoderWrap::encode_vectors(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto batch = to_batch(info[0]);
+    Napi::Float32Array out = to_borrowed_floats(info[1], "out");
+    Napi::Int32Array counts = to_borrowed_integers(info[2], "counts");
+    JobKind kind = to_encode_kind(info[3]);
+    kind.engine = encoder_.get();
+    kind.reads = kind.yields = true;
+    float* data = out.Data();
+    int32_t* count_data = counts.Data();
+    const auto size = static_cast<int64_t>(out.ElementLength()), rows = static_cast<int64_t>(counts.ElementLength());
+    return Environment::of(info.Env())
+        .enqueue(kind, {out, counts}, [encoder = open(), batch = std::move(batch), data, size, count_data, rows] {
+          encoder->encode_vectors(batch, data, size, count_data, rows);
         });
   });
 }

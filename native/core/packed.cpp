@@ -19,6 +19,13 @@ int64_t Rows::max_length() const {
   return longest;
 }
 
+bool Rows::hides_tokens() const {
+  for (int64_t row = 0; row < rows() && !attended.empty(); ++row) {
+    if (attended[row] < length(row)) return true;
+  }
+  return false;
+}
+
 Rows Rows::slice(int64_t begin, int64_t end) const {
   const int32_t first = offsets[begin], last = offsets[end];
   Rows out;
@@ -26,6 +33,8 @@ Rows Rows::slice(int64_t begin, int64_t end) const {
   for (int64_t row = begin; row <= end; ++row) out.offsets.push_back(offsets[row] - first);
   if (!token_types.empty()) out.token_types.assign(token_types.begin() + first, token_types.begin() + last);
   if (!prompt_lengths.empty()) out.prompt_lengths.assign(prompt_lengths.begin() + begin, prompt_lengths.begin() + end);
+  if (!attended.empty()) out.attended.assign(attended.begin() + begin, attended.begin() + end);
+  if (!queries.empty()) out.queries.assign(queries.begin() + begin, queries.begin() + end);
   return out;
 }
 
@@ -70,6 +79,15 @@ void Rows::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_pos
     check(prompt_lengths[row] >= 0, kInvalid, "Expected prompt lengths of 0 or more but found ", prompt_lengths[row],
           " at row ", row);
   }
+  check(attended.empty() || static_cast<int64_t>(attended.size()) == rows(), kInvalid, "Expected ", rows(),
+        " numbers of attended tokens but found ", attended.size());
+  for (size_t row = 0; row < attended.size(); ++row) {
+    const int64_t tokens_of_row = length(static_cast<int64_t>(row));
+    check(attended[row] >= std::min<int64_t>(1, tokens_of_row) && attended[row] <= tokens_of_row, kInvalid,
+          "Expected 1 to ", tokens_of_row, " attended tokens but found ", attended[row], " at row ", row);
+  }
+  check(queries.empty() || static_cast<int64_t>(queries.size()) == rows(), kInvalid, "Expected ", rows(),
+        " marks of queries but found ", queries.size());
 }
 
 void LossData::validate(const Rows& rows, int64_t vocab_size) const {

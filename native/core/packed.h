@@ -12,11 +12,17 @@ struct Rows {
   std::vector<int32_t> offsets;         // [rows + 1], rising from 0 to T
   std::vector<int32_t> token_types;     // [T] or empty
   std::vector<int32_t> prompt_lengths;  // [rows] or empty
+  std::vector<int32_t> attended;        // [rows] or empty: only so many tokens from the first on are attended to
+  std::vector<int32_t> queries;         // [rows] or empty: 1 for a query, 0 for a document or neither
   int64_t columns = 1;
 
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t rows() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t length(int64_t row) const { return offsets[row + 1] - offsets[row]; }
+  // Tokens of a row that others attend to.
+  int64_t attended_of(int64_t row) const { return attended.empty() ? length(row) : attended[row]; }
+  bool hides_tokens() const;  // whether a row has tokens that nobody attends to
+  bool is_query(int64_t row) const { return !queries.empty() && queries[row] != 0; }
   int64_t max_length() const;
   // Rows [begin, end) in one column.
   Rows slice(int64_t begin, int64_t end) const;

@@ -1,5 +1,6 @@
 #include "engine/chunks.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
 #include "core/device.h"
@@ -85,6 +86,7 @@ struct Range {
 
 Network::Output ChunkedPass::forward() {
   Network::Output whole;
+  std::vector<at::Tensor> vectors;
   for (const Chunk& chunk : chunks_) {
     with_input(batch_, chunk, [&](const Input& input) {
       Network::Output part = run(chunk, input);
@@ -93,12 +95,21 @@ Network::Output ChunkedPass::forward() {
         return;
       }
       const Range rows(batch_, chunk, false);
-      rows.put(whole.embeddings_RD, part.embeddings_RD);
+      if (part.offsets.empty()) {
+        rows.put(whole.embeddings_RD, part.embeddings_RD);
+      } else {
+        vectors.push_back(part.embeddings_RD.clone());
+        if (whole.offsets.empty()) whole.offsets.push_back(0);
+        const int32_t before = whole.offsets.back();
+        for (size_t row = 1; row < part.offsets.size(); ++row) whole.offsets.push_back(before + part.offsets[row]);
+      }
       whole.layers_RD.resize(part.layers_RD.size());
       for (size_t i = 0; i < part.layers_RD.size(); ++i) rows.put(whole.layers_RD[i], part.layers_RD[i]);
       if (part.tokens_TD.defined()) Range(batch_, chunk, true).put(whole.tokens_TD, part.tokens_TD);
     });
   }
+  if (!vectors.empty()) whole.embeddings_RD = at::cat(vectors);
+  offsets_ = whole.offsets;
   return whole;
 }
 
@@ -111,7 +122,12 @@ void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gr
       Network::Output part = gradient;
       if (chunks_.size() > 1) {
         const Range rows(batch_, chunk, false);
-        part.embeddings_RD = rows.of(gradient.embeddings_RD);
+        if (offsets_.empty()) {
+          part.embeddings_RD = rows.of(gradient.embeddings_RD);
+        } else if (gradient.embeddings_RD.defined()) {
+          const int64_t first = offsets_[chunk.begin];
+          part.embeddings_RD = gradient.embeddings_RD.narrow(0, first, offsets_[chunk.end] - first);
+        }
         for (at::Tensor& layer_RD : part.layers_RD) layer_RD = rows.of(layer_RD);
         part.tokens_TD = Range(batch_, chunk, true).of(gradient.tokens_TD);
       }

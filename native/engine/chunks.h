@@ -43,6 +43,7 @@ class ChunkedPass {
   std::vector<Chunk> chunks_;
   DropoutKey dropout_;
   Network::Wanted wanted_;
+  std::vector<int32_t> offsets_;                       // of the vectors of all rows, see Network::Output
   std::vector<std::unique_ptr<TrainingPass>> passes_;  // by Chunk::pass
 };
 

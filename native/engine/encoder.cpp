@@ -201,6 +201,8 @@ void Encoder::encode(const RoutedBatch& batch, EncoderOutput output, float* out,
   impl_->open();
   impl_->validate(batch);
   Network& network = *impl_->routes_of(batch)[0].network;
+  check(!network.is_multi_vector() || output != EncoderOutput::kSentenceEmbedding, "ERR_INVALID_ARGUMENT",
+        "The model has a vector for each token and no sentence embedding: expected vectors for output");
   const bool by_token = output == EncoderOutput::kTokenEmbeddings || output == EncoderOutput::kHiddenStates;
   const int64_t layers = output == EncoderOutput::kHiddenStates ? network.model().outputs() : 1;
   const int64_t rows = by_token ? batch.tokens() : batch.rows();
@@ -210,6 +212,22 @@ void Encoder::encode(const RoutedBatch& batch, EncoderOutput output, float* out,
         layers == 1 ? "" : std::to_string(layers) + " x ", rows, " x ", width, " values in out but found ", size);
   const at::Tensor found = impl_->encode(batch, output);
   at::from_blob(out, found.sizes(), at::kFloat).copy_(found);
+}
+
+void Encoder::encode_vectors(const RoutedBatch& batch, float* out, int64_t size, int32_t* counts, int64_t rows) {
+  const ProfileScope scope("encode");
+  impl_->open();
+  impl_->validate(batch);
+  Network& network = *impl_->routes_of(batch)[0].network;
+  check(network.is_multi_vector(), "ERR_INVALID_ARGUMENT",
+        "The model has one embedding for each text: expected sentence_embedding for output");
+  check(rows == batch.rows(), "ERR_INVALID_ARGUMENT", "Expected room for ", batch.rows(), " counts but found ", rows);
+  check(size == checked_product("out", {batch.tokens(), embedding_dimension()}), "ERR_INVALID_ARGUMENT",
+        "Expected room for ", batch.tokens(), " x ", embedding_dimension(), " values in out but found ", size);
+  std::vector<int32_t> found;
+  const at::Tensor vectors = network.encode(batch, EncoderOutput::kVectors, 0, &found);
+  at::from_blob(out, vectors.sizes(), at::kFloat).copy_(vectors);
+  std::copy(found.begin(), found.end(), counts);
 }
 
 void Encoder::dispose() {

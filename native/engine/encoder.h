@@ -47,6 +47,9 @@ class Encoder {
   void initialize(const std::vector<std::string>& names, uint64_t seed);
   // `out` has `size` floats. Throws unless `output` needs exactly that many for the batch.
   void encode(const RoutedBatch& batch, EncoderOutput output, float* out, int64_t size);
+  // Of a model with a vector for each token: `out` has room for one of each token of the batch, of which those of all
+  // rows come first, one row after the other; `counts` gets how many each row has.
+  void encode_vectors(const RoutedBatch& batch, float* out, int64_t size, int32_t* counts, int64_t rows);
   // Frees the weights and workspaces. Every later call throws ERR_DISPOSED.
   void dispose();
 

@@ -87,6 +87,11 @@ at::Tensor by_column(const at::Tensor& x_RD, int64_t columns) {
   return x_RD.view({columns, x_RD.size(0) / columns, -1});
 }
 
+// No numbers, in the shape of an embedding for each row.
+at::Tensor sizes_of(const at::Tensor& vectors_TD, const PackedBatch& batch) {
+  return at::empty({1}, vectors_TD.options()).expand({batch.columns, batch.rows() / batch.columns, vectors_TD.size(1)});
+}
+
 }  // namespace
 
 OwnedLoss::OwnedLoss(const std::string& name, const Config& spec, int64_t embedding_width, at::Device device,
@@ -116,7 +121,8 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   for (at::Tensor& parameter : parameters) parameter = leaves.add(parameter, with_grad);
   const BatchTensors from = context.given != nullptr ? batch_tensors(*context.given, columns, master)
                                                      : batch_tensors(batch, master, embeddings_RD.device());
-  LossInput input{.embeddings_CBD = by_column(leaves.add(embeddings_RD, with_grad), columns),
+  const at::Tensor leaf_RD = leaves.add(embeddings_RD, with_grad);
+  LossInput input{.embeddings_CBD = needs.vectors ? sizes_of(leaf_RD, batch) : by_column(leaf_RD, columns),
                   .labels = from.labels,
                   .parameters = parameters,
                   .guide_CBG = from.guide_CBG,
@@ -125,6 +131,10 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
                   .training = context.training,
                   .draw = context.dropout.key};
   add_host_data(input, batch, needs);
+  if (needs.vectors) {
+    input.vectors_TD = leaf_RD;
+    input.vector_offsets = outputs.offsets;
+  }
   for (size_t i = 0; i + 1 < outputs.layers_RD.size(); ++i) {
     input.layers_CBD.push_back(by_column(leaves.add(outputs.layers_RD[i], with_grad), columns));
   }

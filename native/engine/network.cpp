@@ -80,6 +80,8 @@ Network::Network(const EncoderSpec& spec)
   std::map<int64_t, std::shared_ptr<Head>> shared;
   for (const std::vector<int64_t>& modules : routes_of(spec)) chains_.push_back(make_chain(modules, shared, layout));
   for (const Chain& chain : chains_) {
+    check(chain.vectors == chains_[0].vectors, "ERR_INVALID_MODEL",
+          "Expected routes that all have one embedding for each text, or all a vector for each token");
     check(chain.width == chains_[0].width, "ERR_INVALID_MODEL", "Expected routes to embeddings of one width but found ",
           chains_[0].width, " and ", chain.width);
   }
@@ -116,19 +118,24 @@ Network::Chain Network::make_chain(const std::vector<int64_t>& modules,
     std::shared_ptr<Head>& known = shared[index];
     // Others are made anew: a Normalize changes the pooling before it.
     if (known == nullptr || known->parameters().empty()) {
-      known = make_head_at(static_cast<size_t>(index), out.width, layout);
+      known = make_head_at(static_cast<size_t>(index), out.width, out.vectors, layout);
       for (ParamId id : known->parameters()) head_parameters_.push_back(id);
     }
     out.heads.push_back(known);
     if (const ParameterRows* rows = known->rows()) rows_ = *rows;
-    out.width = known->width();
+    const int64_t vectors = known->token_width();
+    check(vectors > 0 ? out.vectors || out.width == 0 : !out.vectors, "ERR_NOT_IMPLEMENTED", "Module ", index + 1, ", ",
+          spec.string("type"), ", is not built in this place: expected modules over the sentence embedding, from ",
+          "Pooling on, or modules over token embeddings alone");
+    out.vectors = vectors > 0;
+    out.width = out.vectors ? vectors : known->width();
     reads_outputs_ = reads_outputs_ || known->reads_outputs();
   }
   check(out.width > 0, "ERR_INVALID_MODEL", "Expected a Pooling module after the transformer");
   return out;
 }
 
-std::unique_ptr<Head> Network::make_head_at(size_t index, int64_t width_in, Layout& layout) const {
+std::unique_ptr<Head> Network::make_head_at(size_t index, int64_t width_in, bool vectors, Layout& layout) const {
   const Config& module = spec_.modules[index];
   const ModelSizes& sizes = model_->sizes();
   const std::string& type = module.string("type");
@@ -146,7 +153,7 @@ std::unique_ptr<Head> Network::make_head_at(size_t index, int64_t width_in, Layo
     const SharedWords words{.table = model_->token_table(), .head = !spec_.own_head};
     return make_splade_pooling(spec_.architecture, spec_.config, module, words, "0.", layout);
   }
-  return make_head(module, std::to_string(index + 1) + ".", sizes.width, width_in, layout);
+  return make_head(module, std::to_string(index + 1) + ".", vectors ? width_in : sizes.width, width_in, layout);
 }
 
 void Network::prepare() {
@@ -212,26 +219,27 @@ HeadState Network::run_heads(size_t chain, const Pass& pass, const at::Tensor& t
                              const at::Tensor& rows_KD) const {
   HeadState state{pass, tokens_TD, {}, outputs_TD, parameters, rows_KD};
   for (const auto& head : chains_[chain].heads) head->forward(state);
+  if (is_multi_vector()) leave_hidden_out(state);
   return state;
 }
 
-at::Tensor Network::encode(const Rows& batch, EncoderOutput output, size_t chain) {
+at::Tensor Network::encode(const Rows& batch, EncoderOutput output, size_t chain, std::vector<int32_t>* counts) {
   const at::NoGradGuard no_grad;
-  if (!device_.is_cpu()) return encode(Input(batch, device_), output, chain);
+  if (!device_.is_cpu()) return encode(Input(batch, device_), output, chain, counts);
   std::vector<at::Tensor> blocks;
   for (int64_t begin = 0; begin < batch.rows();) {
     int64_t end = begin + 1;
     while (end < batch.rows() && batch.offsets[end + 1] - batch.offsets[begin] <= kBlockTokens) ++end;
     const bool all = begin == 0 && end == batch.rows();
     const Rows block = all ? Rows() : batch.slice(begin, end);
-    blocks.push_back(encode(Input(all ? batch : block, device_), output, chain));
+    blocks.push_back(encode(Input(all ? batch : block, device_), output, chain, counts));
     begin = end;
     if (!all) yield_here();
   }
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks, output == EncoderOutput::kHiddenStates ? 1 : 0);
 }
 
-at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chain) {
+at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts) {
   settle(input.batch, head_parameters_, parameters_);
   // Another encode() may run inside of this one.
   Borrowed memory(workspace_, device_);
@@ -253,6 +261,13 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chai
   if (tokens && !reads_outputs_) return tokens_TD.to(master, false, true);
   const std::vector<at::Tensor> parameters = parameters_.layout.views(parameters_.flat());
   const HeadState state = run_heads(chain, pass, tokens_TD.to(master), outputs_TD, parameters, head_rows());
+  if (output == EncoderOutput::kVectors) {
+    for (size_t row = 0; row + 1 < state.offsets.size(); ++row) {
+      counts->push_back(state.offsets[row + 1] - state.offsets[row]);
+    }
+    // Modules that change nothing leave the states where they were.
+    return state.tokens_TD.is_alias_of(tokens_TD) ? state.tokens_TD.clone() : state.tokens_TD;
+  }
   // A head that reads layers has made other token embeddings of them.
   return tokens ? state.tokens_TD : state.sentence_RD;
 }

@@ -29,6 +29,9 @@ class Network {
     at::Tensor embeddings_RD;
     std::vector<at::Tensor> layers_RD;
     at::Tensor tokens_TD;
+    // Of a model with a vector for each token, whose embeddings_RD are the vectors of all rows: where each row begins,
+    // [rows + 1]. Else empty.
+    std::vector<int32_t> offsets;
   };
   struct Wanted {
     bool layers = false, tokens = false;
@@ -79,8 +82,10 @@ class Network {
   const Decoder* decoder() const { return decoder_.get(); }
   const GeneratorSpec& generator() const { return *generator_; }
   Workspace& decoder_workspace() { return decoder_workspace_; }
-  // Of all chains.
+  // Of all chains: of an embedding, or of a vector.
   int64_t embedding_width() const { return chains_[0].width; }
+  // Whether the modules leave a vector for each token (of those that count), in place of one embedding.
+  bool is_multi_vector() const { return chains_[0].vectors; }
   size_t chains() const { return chains_.size(); }
   at::Device device() const { return device_; }
   Parameters& parameters() { return parameters_; }
@@ -96,8 +101,9 @@ class Network {
   bool takes_fixed() const;
   void set_compute(at::ScalarType compute);
 
-  // [rows, width], [T, width], [rows, width] or [layers + 1, T, width] in the master dtype.
-  at::Tensor encode(const Rows& batch, EncoderOutput output, size_t chain = 0);
+  // [rows, width], [T, width], [rows, width], [layers + 1, T, width] or [vectors, width] in the master dtype.
+  // `counts`: gets the number of vectors of each row, where these are asked for.
+  at::Tensor encode(const Rows& batch, EncoderOutput output, size_t chain = 0, std::vector<int32_t>* counts = nullptr);
   void dispose();
 
  private:
@@ -105,11 +111,12 @@ class Network {
   // Modules after the transformer that rows pass in this order. Those with parameters may be in several chains.
   struct Chain {
     std::vector<std::shared_ptr<Head>> heads;
-    int64_t width = 0;  // of the embedding at its end
+    int64_t width = 0;     // of the embedding, or of a vector, at its end
+    bool vectors = false;  // whether it leaves a vector for each token
   };
   Chain make_chain(const std::vector<int64_t>& modules, std::map<int64_t, std::shared_ptr<Head>>& shared,
                    Layout& layout);
-  std::unique_ptr<Head> make_head_at(size_t index, int64_t width_in, Layout& layout) const;
+  std::unique_ptr<Head> make_head_at(size_t index, int64_t width_in, bool vectors, Layout& layout) const;
   // The layout that callers are told of: halved parameters that wait for masters have their groups in it.
   const Layout& shown() const;
   // Whether a parameter of the transformer is only read in the compute dtype, or by rows.
@@ -123,7 +130,7 @@ class Network {
   std::map<ParamId, LowRank> add_to(Layout& layout, const AdapterSpec& adapter, bool active) const;
   std::vector<AdapterSpec>::iterator find_adapter(const std::string& name);
   Initial initial(const TensorInfo& info) const;
-  at::Tensor encode(const Input& input, EncoderOutput output, size_t chain);
+  at::Tensor encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts);
   // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
   // `rows_KD`: of head_rows().
   HeadState run_heads(size_t chain, const Pass& pass, const at::Tensor& tokens_TD,

@@ -23,6 +23,7 @@ void add_inputs(onnx::Graph& graph, const ModelSizes& sizes) {
 
 onnx::Model Network::graph() const {
   check(decoder_ == nullptr, "ERR_NOT_IMPLEMENTED", "A model for text to text is not built for ONNX files");
+  check(!is_multi_vector(), "ERR_NOT_IMPLEMENTED", "A model with a vector for each token is not built for ONNX files");
   const std::lock_guard<std::mutex> lock(layout_mutex_);
   onnx::Graph graph(shown());
   add_inputs(graph, model_->sizes());

@@ -43,7 +43,8 @@ struct AdapterSpec {
   std::vector<Target> targets;
 };
 
-enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput, kHiddenStates };
+// kVectors: what the modules of a model with a vector for each token make of the tokens.
+enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput, kHiddenStates, kVectors };
 
 struct NamedLoss {
   std::string name;  // empty where there is one loss

@@ -113,7 +113,7 @@ std::optional<StepReport> Trainer::step(const RoutedBatch& batch, const StepOpti
     found = differentiate(impl_->loss_at(options.loss), context, pending.outputs, options.loss_scale);
   }
   impl_->backward(pending, found, options);
-  return impl_->finish(batch, pending.outputs.embeddings_RD, found.value, options);
+  return impl_->finish(batch, Impl::shown(batch, pending.outputs), found.value, options);
 }
 
 Evaluation Trainer::evaluate(const RoutedBatch& batch, int64_t loss) {
@@ -125,7 +125,7 @@ Evaluation Trainer::evaluate(const RoutedBatch& batch, int64_t loss) {
   const LossNeeds needs = owned.loss->needs();
   std::optional<ChunkedPass> pass;  // its outputs may lie in this pass's memory
   Network::Output outputs;
-  if (needs.layers || needs.tokens || needs.twin) {
+  if (needs.layers || needs.tokens || needs.twin || needs.vectors) {
     std::vector<Route> routes = impl_->encoder->impl().routes_of(batch);
     if (needs.twin) routes[0] = {impl_->twin.get(), 0, 0};
     pass.emplace(batch, plan_chunks(batch, routes, {}), impl_->dropout_key(),

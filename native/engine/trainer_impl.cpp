@@ -2,10 +2,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/index_select.h>
+
+#include <algorithm>
 
 #include "core/device.h"
 #include "core/error.h"
 #include "core/profile.h"
+#include "core/upload.h"
 #include "engine/device_updater.h"
 #include "engine/gathered.h"
 #include "ops/cuda.h"
@@ -39,6 +43,10 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
     losses.push_back(std::make_unique<OwnedLoss>(loss.name, loss.spec, encoder->embedding_dimension(), network.device(),
                                                  master, spec.seed));
     has_twin = has_twin || losses.back()->loss->needs().twin;
+    const bool vectors = losses.back()->loss->needs().vectors;
+    check(vectors == network.is_multi_vector(), "ERR_INVALID_ARGUMENT", "The loss ", loss.spec.string("type"),
+          vectors ? " compares the vectors of all tokens, but the model has one embedding for each text"
+                  : " compares one embedding for each text, but the model has a vector for each token");
     check(!losses.back()->loss->needs().decoder || network.decoder() != nullptr, "ERR_INVALID_ARGUMENT", "The loss ",
           loss.spec.string("type"), " trains a model with its decoder, but this one is an encoder alone");
     check_routes(loss.spec.string("type"), losses.back()->loss->needs(), encoder->impl());
@@ -153,6 +161,15 @@ void Trainer::Impl::backward(Pending& pending, const LossGradients& found, const
   if (!found.encoder.empty()) encoders.used = true;
 }
 
+at::Tensor Trainer::Impl::shown(const PackedBatch& batch, const Network::Output& outputs) {
+  if (outputs.offsets.empty()) return outputs.embeddings_RD;
+  std::vector<int64_t> first;
+  for (int64_t row = 0; row < batch.rows() / batch.columns; ++row) {
+    if (outputs.offsets[row] < outputs.offsets[row + 1]) first.push_back(outputs.offsets[row]);
+  }
+  return at::index_select(outputs.embeddings_RD, 0, upload<int64_t>(first, outputs.embeddings_RD.device()));
+}
+
 std::optional<StepReport> Trainer::Impl::finish(const RoutedBatch& batch, const at::Tensor& embeddings_RD,
                                                 const LossValue& value, const StepOptions& options) {
   updater->add(value);
@@ -170,7 +187,7 @@ std::optional<StepReport> Trainer::Impl::finish(const RoutedBatch& batch, const 
   StepReport out = counted;
   counted = {};
   if (graphs != nullptr) out.graphs = graphs->counts();
-  updater->report(out, embeddings_RD.narrow(0, 0, batch.rows() / batch.columns));
+  updater->report(out, embeddings_RD.narrow(0, 0, std::min(batch.rows() / batch.columns, embeddings_RD.size(0))));
   return out;
 }
 

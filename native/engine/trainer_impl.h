@@ -46,6 +46,8 @@ struct Trainer::Impl {
   std::optional<StepGraphs::Outputs> recorded(const RoutedBatch& batch, const StepOptions& options);
   // Adds the gradients of the batch.
   void backward(Pending& pending, const LossGradients& found, const StepOptions& options);
+  // The embeddings of rows that a report describes: of a model with a vector for each token, the first of each row.
+  static at::Tensor shown(const PackedBatch& batch, const Network::Output& outputs);
   // Counts the batch. Updates and reports if requested.
   std::optional<StepReport> finish(const RoutedBatch& batch, const at::Tensor& embeddings_RD, const LossValue& value,
                                    const StepOptions& options);

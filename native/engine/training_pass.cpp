@@ -33,15 +33,16 @@ TrainingPass::Cut TrainingPass::cut(const Pass& pass, const at::Tensor& x_TD) co
   const auto leaf = [&](const at::Tensor& of_TD) {
     return of_TD.to(master_dtype(network_.compute_)).detach().requires_grad_(true);
   };
-  Cut out{.tokens_TD = leaf(x_TD), .embeddings_RD = {}, .outputs_TD = {}};
+  Cut out{.tokens_TD = leaf(x_TD), .embeddings_RD = {}, .outputs_TD = {}, .offsets = {}};
   if (network_.reads_outputs_) {
     const std::vector<at::Tensor>& outputs_TD = kept_->outputs_TD;
     for (size_t i = 0; i + 1 < outputs_TD.size(); ++i) out.outputs_TD.push_back(leaf(outputs_TD[i]));
     out.outputs_TD.push_back(out.tokens_TD);
   }
   const at::AutoGradMode with_grad(true);
-  out.embeddings_RD =
-      network_.run_heads(wanted_.chain, pass, out.tokens_TD, out.outputs_TD, leaves_, rows_KD_).sentence_RD;
+  HeadState state = network_.run_heads(wanted_.chain, pass, out.tokens_TD, out.outputs_TD, leaves_, rows_KD_);
+  out.embeddings_RD = network_.is_multi_vector() ? state.tokens_TD : state.sentence_RD;
+  if (network_.is_multi_vector()) out.offsets = std::move(state.offsets);
   return out;
 }
 
@@ -74,6 +75,7 @@ Network::Output TrainingPass::forward(const Input& input, const DropoutKey& drop
     cuts_.push_back(cut(pass, x_TD));
   }
   out.embeddings_RD = cuts_.back().embeddings_RD.detach();
+  out.offsets = cuts_.back().offsets;
   if (wanted.tokens) out.tokens_TD = cuts_.back().tokens_TD.detach();
   return out;
 }

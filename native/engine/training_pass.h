@@ -32,6 +32,7 @@ class TrainingPass {
   struct Cut {
     at::Tensor tokens_TD, embeddings_RD;
     std::vector<at::Tensor> outputs_TD;  // the last is tokens_TD
+    std::vector<int32_t> offsets;        // see Network::Output
   };
   Cut cut(const Pass& pass, const at::Tensor& x_TD) const;
   // From the gradient of the embeddings (undefined = 0) to that of the states. Adds to the gradients of the heads.

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 #include "ops/norm_math.h"
 
 namespace st {
@@ -49,6 +50,8 @@ DisentangledAttention::Range DisentangledAttention::range_of(const Input& input)
 }
 
 DisentangledCall DisentangledAttention::call(const Pass& pass, const Range& range) const {
+  check(!pass.input.batch.hides_tokens(), "ERR_NOT_IMPLEMENTED",
+        "Query expansion with attend: false is not built for DeBERTa");
   const int64_t head_dim = shape_.width / shape_.heads;
   // Three products share the scale.
   return {.input = pass.input,

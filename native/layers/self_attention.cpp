@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/error.h"
 #include "core/yield.h"
 #include "onnx/ops.h"
 
@@ -22,13 +23,42 @@ std::optional<RelativeBias> SelfAttention::bias(const Pass& pass) const {
                       bias_->both_ways};
 }
 
+namespace {
+
+// Rows with tokens that nobody attends to: the others are the keys. A query then stands at its own place, not among the
+// last keys, so that nothing may depend on its distance from a key.
+void hide_tokens(const Pass& pass, AttentionCall& call) {
+  const int64_t window = call.shape.window;
+  if (window >= pass.input.longest()) call.shape.window = -1;
+  check(call.shape.window < 0 && !call.shape.causal && call.bias == nullptr, "ERR_NOT_IMPLEMENTED",
+        "Query expansion with attend: false is not built for models that attend by distance",
+        window < 0 ? "" : ", unless the window is longer than the query");
+  check(pass.input.ids_T.is_cpu(), "ERR_NOT_IMPLEMENTED",
+        "Query expansion with attend: false is not built for a GPU: load the model with device: 'cpu'");
+  call.keys.length = pass.input.batch.attended.data();
+}
+
+// The gradients of keys and values that nobody saw.
+void clear_hidden(const Rows& batch, const Projections& d_qkv) {
+  for (int64_t row = 0; row < batch.rows(); ++row) {
+    const int64_t first = batch.offsets[row] + batch.attended_of(row), count = batch.offsets[row + 1] - first;
+    if (count == 0) continue;
+    d_qkv.k.narrow(0, first, count).zero_();
+    d_qkv.v.narrow(0, first, count).zero_();
+  }
+}
+
+}  // namespace
+
 AttentionCall SelfAttention::call(const Pass& pass, const std::optional<RelativeBias>& bias) const {
   const Sequences rows = rows_of(pass.input);
-  return {.queries = rows,
-          .keys = rows,
-          .shape = shape_,
-          .dropout = pass.dropout_at(site_, dropout_),
-          .bias = bias ? &*bias : nullptr};
+  AttentionCall out{.queries = rows,
+                    .keys = rows,
+                    .shape = shape_,
+                    .dropout = pass.dropout_at(site_, dropout_),
+                    .bias = bias ? &*bias : nullptr};
+  if (pass.input.batch.hides_tokens()) hide_tokens(pass, out);
+  return out;
 }
 
 bool SelfAttention::is_trained(const Gradients& gradients) const {
@@ -118,13 +148,14 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.context_TD);
   linear_backward_input(back.d_y_TD, back.weight, d_context_TD, false);
   const std::optional<RelativeBias> added = bias(pass);
+  const Projections d_qkv = side_by_side(d_qkv_TX, shape_);
+  if (pass.input.batch.hides_tokens()) clear_hidden(pass.input.batch, d_qkv);
   // What is turned has its bias in front of that.
   const at::Tensor d_bias_X = rotary_ ? at::Tensor() : qkv_.bias_gradient(gradients);
   at::Tensor d_table_BH = bias_ ? gradients[bias_->table] : at::Tensor();
   if (d_table_BH.defined()) d_table_BH = d_table_BH.narrow(0, 0, bias_->buckets);
-  attention_backward(
-      call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask, d_context_TD,
-      {.values = side_by_side(d_qkv_TX, shape_), .biases = side_by_side(d_bias_X, shape_), .table_BH = d_table_BH});
+  attention_backward(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask,
+                     d_context_TD, {.values = d_qkv, .biases = side_by_side(d_bias_X, shape_), .table_BH = d_table_BH});
   yield_here();
   project_back(pass, gradients, kept, d_qkv_TX);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;

@@ -28,6 +28,7 @@ struct LossNeeds {
   bool decoder = false;   // the decoder of the model
   bool external = false;  // the caller computes value and gradients: there is no forward()
   bool teacher = false;   // labels are embeddings with the width of the batch's
+  bool vectors = false;   // the vectors of all tokens, of a model that has no other embedding
   int64_t width = 0;      // lowest width of the embeddings
   // Whether the device work of forward() is the same for every batch of the same shapes: it reads no value back,
   // draws no random number, and of the batch uses only labels, guide_CBG and text_ids_CB.
@@ -61,6 +62,10 @@ struct LossInput {
   // Present if LossNeeds requests them.
   std::vector<at::Tensor> layers_CBD = {};  // before the first layer, then after each layer; the last is embeddings_CBD
   at::Tensor tokens_TD = {};
+  // The vectors of all rows, column by column, and where each row begins: [columns * rows + 1]. embeddings_CBD then has
+  // sizes alone.
+  at::Tensor vectors_TD = {};
+  std::span<const int32_t> vector_offsets = {};
   std::map<std::string, at::Tensor> encoder = {};  // by tensor name, "0.embeddings.word_embeddings.weight"
   Targets targets = {};
   TextDecoder* decoder = nullptr;

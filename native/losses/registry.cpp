@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "losses/cross_encoder/cross_encoder.h"
 #include "losses/factories.h"
+#include "losses/multi_vector/multi_vector.h"
 
 namespace st {
 
@@ -59,6 +60,7 @@ const LanguageModelMakers& LossLayout::language_models() const {
 std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, LossLayout layout) {
   const std::string& type = spec.string("type");
   if (type.rfind("CrossEncoder.", 0) == 0) return make_cross_encoder_loss(spec, embedding_width, layout);
+  if (type.rfind("MultiVector.", 0) == 0) return make_multi_vector_loss(spec);
   auto found = registry().find(type);
   if (found != registry().end()) return found->second(spec, embedding_width, layout);
   std::string known;

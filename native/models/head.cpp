@@ -209,6 +209,7 @@ std::unique_ptr<Head> make_mean_pooling(int64_t token_width) {
 
 std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in,
                                 Layout& layout) {
+  if (auto head = make_token_head(spec, prefix, token_width, layout)) return head;
   const std::string& type = spec.string("type");
   if (type == "Pooling") return std::make_unique<Pooling>(spec, token_width);
   if (type == "WeightedLayerPooling") return std::make_unique<WeightedLayerPooling>(spec, prefix, layout);
@@ -219,8 +220,8 @@ std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, i
   if (type == "LayerNorm") return std::make_unique<LayerNorm>(spec, prefix, width_in, layout);
   if (type == "Dropout") return std::make_unique<DropoutHead>(spec, std::stoll(prefix), width_in);
   fail("ERR_NOT_IMPLEMENTED", "Module ", type,
-       " is not built: expected WeightedLayerPooling, Pooling, Dense, Normalize, LayerNorm, Dropout, SpladePooling or "
-       "SequenceClassification");
+       " is not built: expected WeightedLayerPooling, Pooling, Dense, Normalize, LayerNorm, Dropout, SpladePooling, "
+       "MultiVectorMask, HierarchicalTokenPooling or SequenceClassification");
 }
 
 Initial initial_of_module(const Config& spec, const std::string& name) {

@@ -26,6 +26,8 @@ struct HeadState {
   std::vector<at::Tensor> outputs_TD;         // of all layers, where a head reads them
   const std::vector<at::Tensor>& parameters;  // by ParamId
   at::Tensor rows_KD = {};                    // those that a head reads
+  // Of the rows in tokens_TD, once a head has left tokens out or joined some; empty: those of the batch.
+  std::vector<int32_t> offsets = {};
 };
 
 // The same as a graph of the inputs of onnx/ops.h.
@@ -47,6 +49,8 @@ class Head {
   // What forward() computes. False where it reads what the graph has not: which tokens are those of a prompt.
   virtual bool add_to(HeadGraph& state) const = 0;
   virtual int64_t width() const = 0;  // of the sentence embedding that it leaves; 0: none yet
+  // Of the token embeddings that it leaves as those of a model with a vector for each token; 0: it is no such module.
+  virtual int64_t token_width() const { return 0; }
   // Whether it reads what comes out of each layer.
   virtual bool reads_outputs() const { return false; }
   virtual std::vector<ParamId> parameters() const { return {}; }
@@ -61,6 +65,12 @@ class Head {
 // `width_in`: of the token embeddings for the first head, of the sentence embedding for others (0 = there is none yet).
 std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in,
                                 Layout& layout);
+
+// A module over token embeddings (token_heads.cpp); null where the spec is another one.
+std::unique_ptr<Head> make_token_head(const Config& spec, const std::string& prefix, int64_t token_width,
+                                      Layout& layout);
+// Leaves out the tokens that nobody attends to, unless a MultiVectorMask has said which ones count.
+void leave_hidden_out(HeadState& state);
 
 // The values of a new tensor of such a module, as in sentence-transformers.
 Initial initial_of_module(const Config& spec, const std::string& name);

@@ -319,12 +319,12 @@ withModel('number types of one model are one model, and its prompts are not anot
 
 test('a format of a newer version is told from damage', async (t) => {
   const { toBlock } = await import('../../lib/search/embedding-index/blocks.js')
-  const head = toBlock('STINDEX\n', { format: 2, anything: true }, 4096)
+  const head = toBlock('STINDEX\n', { format: 3, anything: true }, 4096)
   const path = newPath()
   await writeFile(path, Buffer.concat([head, head, Buffer.alloc(100)]))
   await t.throwsAsync(EmbeddingIndex.open(path), {
     code: 'ERR_UNSUPPORTED',
-    message: /the format 2 of a newer version/,
+    message: /the format 3 of a newer version/,
   })
 })
 

@@ -243,6 +243,10 @@ export class FakeEncoder implements NativeEncoder {
     }
   }
 
+  encodeVectors(): Promise<void> {
+    return Promise.reject(new Error('the fake encoder has no vectors of tokens'))
+  }
+
   drop(ticket: number): boolean {
     const drop = this.#queued.get(ticket)
     drop?.()
@@ -295,6 +299,8 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
         })
       }
     },
+    maxSim: () => Promise.reject(new Error('the fake addon does not compare vectors')),
+    poolTokens: () => Promise.reject(new Error('the fake addon does not pool vectors')),
     nearestBits: () => Promise.reject(new Error('the fake addon does not scan codes')),
     nearestBytes: () => Promise.reject(new Error('the fake addon does not scan codes')),
     invertSparse: () => Promise.reject(new Error('the fake addon does not invert rows')),

@@ -46,6 +46,7 @@ const trainingFloors = [
     'sentence-transformer-trainer',
     'sparse-encoder-trainer',
     'cross-encoder-trainer',
+    'multi-vector-encoder-trainer',
     'seq2seq-trainer',
     'legacy',
     'index',

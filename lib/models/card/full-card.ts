@@ -108,10 +108,7 @@ ${datasetSections('evaluation', training.evaluation, kind.docs)}
 ${hyperparameterSection(training)}
 ${logSection(training)}
 ${timeAndVersions(training)}
-## Additional Resources
-
-${kind.resources.join('\n')}
-
+${kind.resources.length === 0 ? '' : `## Additional Resources\n\n${kind.resources.join('\n')}\n`}
 ${citationSection(training.losses)}`.replace(/\n{3,}/g, '\n\n')
 }
 

@@ -5,7 +5,7 @@ import { durationText, floatText, indented, markdownTable, valueText } from './m
 import { descriptionOf } from './metadata.js'
 
 /** Folder of the documentation that a kind of models has. */
-export type DocsFolder = 'sentence_transformer' | 'cross_encoder' | 'sparse_encoder'
+export type DocsFolder = 'sentence_transformer' | 'cross_encoder' | 'sparse_encoder' | 'multi_vector_encoder'
 
 const REFERENCE = 'https://sbert.net/docs/package_reference'
 /** Rows that statistics are made of. */

@@ -4,7 +4,7 @@ import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options
 import { positiveInteger } from '../folder-config.js'
 import { isTrue } from '../json.js'
 import { type ModelModule, type ModuleInput, type ModuleOrigin, notBuilt, type PlacedModule, warn } from './module.js'
-import { checkEmbeddingNames, EMBEDDING_NAMES } from './sentence-embedding.js'
+import { EMBEDDING_INPUTS, type EmbeddingName, embeddingNames, readEmbeddingNames } from './sentence-embedding.js'
 
 /** Activations of the engine, with the dotted path that Python writes. */
 const ACTIVATIONS = {
@@ -27,19 +27,17 @@ export interface DenseOptions {
   bias?: boolean
   /** Default `tanh`. */
   activationFunction?: DenseActivation
+  /** `token_embeddings` for models with a vector for each token. Default `sentence_embedding`. */
+  moduleInputName?: EmbeddingName
+  /** Adds the input, through a matrix of its own where the widths differ. For token embeddings alone. Default false. */
+  useResidual?: boolean
 }
 
-const NAMES = ['outFeatures', 'inFeatures', 'bias', 'activationFunction']
-const NOT_BUILT = {
-  initWeight: {},
-  initBias: {},
-  useResidual: { harmless: [false] },
-  moduleInputName: { harmless: ['sentence_embedding'] },
-  moduleOutputName: { harmless: ['sentence_embedding'] },
-}
+const NAMES = ['outFeatures', 'inFeatures', 'bias', 'activationFunction', 'moduleInputName', 'useResidual']
+const NOT_BUILT = { initWeight: {}, initBias: {}, moduleOutputName: {} }
 
 /**
- * A linear layer and an activation over the sentence embedding: activation(W x + b). New ones start as torch.nn.Linear does.
+ * A linear layer and an activation over the sentence embedding, or over each token's: activation(W x + b). New ones start as torch.nn.Linear does.
  *
  * ```ts
  * new Dense({ outFeatures: 256 })
@@ -58,39 +56,56 @@ export class Dense implements ModelModule {
     checkInteger('inFeatures', options.inFeatures, 1)
     checkType('bias', options.bias, 'boolean')
     checkOneOf('activationFunction', options.activationFunction, Object.keys(ACTIVATIONS))
+    checkOneOf('moduleInputName', options.moduleInputName, EMBEDDING_INPUTS)
+    checkType('useResidual', options.useResidual, 'boolean')
     const { outFeatures, inFeatures, bias = true, activationFunction = 'tanh' } = options
-    this.#options = { outFeatures, bias, activationFunction, ...(inFeatures !== undefined && { inFeatures }) }
+    const { moduleInputName = 'sentence_embedding', useResidual = false } = options
+    if (useResidual && moduleInputName === 'sentence_embedding') {
+      const message = 'Dense: useResidual is built for moduleInputName token_embeddings alone'
+      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+    }
+    const rest = { moduleInputName, useResidual, ...(inFeatures !== undefined && { inFeatures }) }
+    this.#options = { outFeatures, bias, activationFunction, ...rest }
   }
 
   /** @internal */
   static read(config: ConfigObject, file: string): { module: Dense; extra: ConfigObject } {
     const { in_features, out_features, bias, activation_function, use_residual, ...rest } = config
-    const extra = checkEmbeddingNames(rest, file)
+    const { input, rest: extra } = readEmbeddingNames(rest, file)
     const outFeatures = positiveInteger(out_features, 'out_features', file)
     const inFeatures = positiveInteger(in_features, 'in_features', file)
-    if (isTrue(use_residual)) throw notBuilt(file, `use_residual: ${describe(use_residual)}`)
+    if (isTrue(use_residual) && input === 'sentence_embedding')
+      throw notBuilt(file, `use_residual: ${describe(use_residual)}`)
     const module = new Dense({
       outFeatures,
       inFeatures,
       bias: bias === undefined || isTrue(bias),
       activationFunction: readActivation(activation_function, file),
+      moduleInputName: input,
+      useResidual: isTrue(use_residual),
     })
     return { module, extra }
   }
 
   /** @internal */
   place({ width }: ModuleInput, { name, code }: ModuleOrigin): PlacedModule {
-    const { outFeatures, inFeatures = width, bias, activationFunction } = this.#options
+    const { outFeatures, inFeatures = width, bias, activationFunction, moduleInputName, useResidual } = this.#options
     if (inFeatures !== width) {
       throw new SentenceTorchError(code, `${name} has in_features ${inFeatures}, but its input is ${width} wide`)
     }
     const activation = ACTIVATIONS[activationFunction]
     const config = { in_features: width, out_features: outFeatures, bias, activation_function: activation }
+    const shown = { ...config, ...embeddingNames(moduleInputName), ...(useResidual && { use_residual: true }) }
+    const isOfTokens = moduleInputName === 'token_embeddings'
     return {
-      spec: { type: 'Dense', inFeatures: width, outFeatures, bias, activation: activationFunction },
+      spec: {
+        ...{ type: 'Dense', inFeatures: width, outFeatures, bias, activation: activationFunction },
+        ...(isOfTokens && { input: moduleInputName, useResidual }),
+      },
       outputDimension: outFeatures,
-      config,
-      shown: { ...config, ...EMBEDDING_NAMES },
+      // 2.x to 5.x know no names of inputs, and 6.x none of the embedding.
+      config: isOfTokens ? shown : config,
+      shown,
     }
   }
 }

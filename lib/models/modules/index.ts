@@ -3,8 +3,10 @@ import type { ConfigObject } from '../../native/types.js'
 import { wrongClass } from '../model-type.js'
 import { Dense } from './dense.js'
 import { Dropout } from './dropout.js'
+import { HierarchicalTokenPooling } from './hierarchical-token-pooling.js'
 import { LayerNorm } from './layer-norm.js'
 import type { ModelModule, ModuleInput, ModuleOrigin, ModuleType, PlacedModule } from './module.js'
+import { MultiVectorMask } from './multi-vector-mask.js'
 import { Normalize } from './normalize.js'
 import { Pooling } from './pooling.js'
 import { SpladePooling } from './splade-pooling.js'
@@ -13,6 +15,7 @@ import { WeightedLayerPooling } from './weighted-layer-pooling.js'
 /** The modules after the first one, by the last component of their Python type. */
 const MODULES = {
   ...{ Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling },
+  ...{ MultiVectorMask, HierarchicalTokenPooling },
   SpladePooling,
 } satisfies Record<string, ModuleType>
 export type ModuleName = keyof typeof MODULES
@@ -23,7 +26,7 @@ const FIRST = ['Transformer', 'StaticEmbedding', 'SparseStaticEmbedding'] as con
 export type FirstModuleName = (typeof FIRST)[number]
 
 const NOT_BUILT = new Set(
-  'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder MultiVectorMask LogitScore'.split(' '),
+  'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder LogitScore'.split(' '),
 )
 
 /** A module after the first one, as it lies in a model's folder. */
@@ -75,10 +78,13 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
   )
 }
 
-/** @throws SentenceTorchError `code` unless the modules can stand behind each other */
+/** @throws SentenceTorchError `code` unless the modules of a SentenceTransformer can stand behind each other */
 export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], where: string, code: ErrorCode): void {
   const sparse = types.find((type) => type === 'SpladePooling' || type === 'SparseStaticEmbedding')
   if (sparse) throw wrongClass(`${where} lists ${sparse}`, 'SparseEncoder')
+  if (types.some((type) => type === 'MultiVectorMask' || type === 'HierarchicalTokenPooling')) {
+    throw wrongClass(`${where} lists ${types.join(', ')}`, 'MultiVectorEncoder')
+  }
   const order = types.map((type) => (type === 'WeightedLayerPooling' || type === 'Pooling' ? type : 'Other')).join(' ')
   const isStatic = types[0] === 'StaticEmbedding'
   const first = isStatic || types[0] === 'Transformer'

@@ -43,7 +43,7 @@ export class CodeStore {
     let first = this.#rows
     for (const segment of segments) {
       const last = first + segment.rows
-      await file.readPart(segment, 'codes', codes.subarray(first * width, last * width))
+      if (width > 0) await file.readPart(segment, 'codes', codes.subarray(first * width, last * width))
       if (isBytes) {
         const part = factors.subarray(first, last)
         await file.readPart(segment, 'factors', new Uint8Array(part.buffer, part.byteOffset, part.byteLength))

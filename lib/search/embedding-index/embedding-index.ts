@@ -1,27 +1,53 @@
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
-import { type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../../models/embeddings.js'
+import type { MaxSimName } from '../../models/multi-vector/folder.js'
+import { SparseEmbeddings } from '../../models/sparse-embeddings.js'
+import { TokenEmbeddings } from '../../models/token-embeddings.js'
 import { loadAddon } from '../../native/load.js'
 import type { Metric } from '../../native/types.js'
 import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType } from '../../options.js'
-import { checkFinite, type SearchEngine } from '../blocks.js'
-import { metricOf, type ScoreFunction } from '../score-function.js'
+import type { SearchEngine } from '../blocks.js'
+import type { SparseEngine } from '../inverted-index.js'
+import type { ScoreFunction } from '../score-function.js'
 import type { SearchHit } from '../semantic-search.js'
 import { type CodeEngine, CodeStore } from './code-store.js'
-import { codesOf } from './codes.js'
-import type { IndexPrecision, IndexSettings } from './format.js'
+import type { IndexPrecision, IndexSettings, RowKind } from './format.js'
 import { IndexFile } from './index-file.js'
 import { checkIdentity, type IndexModel, identityOf } from './model-identity.js'
+import { rankRows } from './rank-rows.js'
+import {
+  checkFiniteRows,
+  checkRows,
+  countOf,
+  dimensionOf,
+  type IndexRowsLike,
+  KIND_NAMES,
+  kindOf,
+  type OwnRows,
+  ownRows,
+  packRows,
+  scoreOf,
+} from './row-kinds.js'
 import { type IndexSearch, searchIndex } from './search.js'
+import { SparseStore } from './sparse-store.js'
 import { readTextOf } from './text-store.js'
+import { TokenStore } from './token-store.js'
 import { VectorStore } from './vector-store.js'
 import { packTexts, type SegmentData } from './write-segment.js'
 
-export type { IndexPrecision } from './format.js'
+export type { IndexPrecision, RowKind } from './format.js'
+export type { IndexRowsLike } from './row-kinds.js'
+
+/** What a search is asked for, with its defaults. */
+interface Wanted extends Pick<IndexSearchOptions, 'signal' | 'among'> {
+  k: number
+  topK: number
+  rescoreMultiplier: number
+}
 
 /** Rows of an index. */
 export interface IndexRows {
-  /** [rows, dim] */
-  embeddings: EmbeddingsLike
+  /** [rows, dim]; or those of a SparseEncoder, or of a MultiVectorEncoder. All rows of an index are of one kind. */
+  embeddings: IndexRowsLike
   /** What you call the rows. All rows of an index have ids, or none. */
   ids?: readonly string[]
   /** The texts of the rows. All rows of an index have texts, or none. */
@@ -34,8 +60,11 @@ export interface CreateIndexOptions extends IndexRows {
    * then scored by their full vectors. Default `float32`.
    */
   precision?: IndexPrecision
-  /** How rows are compared; with `int8` and `binary` cosine or dot. Default `cosine`. */
-  scoreFunction?: ScoreFunction
+  /**
+   * How rows are compared; with `int8` and `binary` cosine or dot. Default `cosine`; of sparse rows `dot`; of vectors of tokens
+   * `maxsim`, or `meanmaxsim`.
+   */
+  scoreFunction?: ScoreFunction | MaxSimName
   /** The model of the embeddings: the index remembers it, and `checkModel` refuses others. Default: none. */
   model?: IndexModel
   /** What you call the model, for messages. */
@@ -49,6 +78,11 @@ export interface IndexSearchOptions {
    * Of `int8` and `binary`: candidates for each entry, which are scored by their full vectors. Default 4 for `int8`, 20 for `binary`.
    */
   rescoreMultiplier?: number
+  /**
+   * Of vectors of tokens: the rows to rank for each query, such as the hits of a search of embeddings; the others are not read.
+   * Default: all rows.
+   */
+  among?: readonly (readonly number[])[]
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
 }
@@ -61,7 +95,7 @@ export interface IndexHit extends SearchHit {
   text?: string
 }
 
-type Engine = SearchEngine & CodeEngine
+type Engine = SearchEngine & CodeEngine & SparseEngine
 
 /**
  * Embeddings, ids and texts in one file, which can be searched and added to.
@@ -73,11 +107,16 @@ type Engine = SearchEngine & CodeEngine
  * await index.add({ embeddings: more, texts: moreTexts })
  * await index.close()
  * ```
+ *
+ * Sparse rows are in memory as an inverted index while the index is open. Vectors of tokens are read block by block, at most 64 MB at a
+ * time, and every text is compared.
  */
 export class EmbeddingIndex {
   readonly #file: IndexFile
   readonly #codes: CodeStore
   readonly #vectors: VectorStore
+  readonly #sparse: SparseStore
+  readonly #tokens: TokenStore
   readonly #addon: () => Engine
   /** Additions, one after the other. */
   #adding: Promise<void> = Promise.resolve()
@@ -88,6 +127,8 @@ export class EmbeddingIndex {
     this.#addon = addon
     this.#codes = new CodeStore(file.head)
     this.#vectors = new VectorStore(file, keptBytes)
+    this.#sparse = new SparseStore(addon)
+    this.#tokens = new TokenStore(file)
   }
 
   /**
@@ -106,13 +147,17 @@ export class EmbeddingIndex {
       if (modelName !== undefined) throw invalidArgument('modelName', 'a model beside it', modelName)
     } else checkModelKind(model)
     checkOneOf('precision', precision, ['float32', 'int8', 'binary'])
-    const scoreFunction = metricOf(options.scoreFunction)
+    const kind = kindOf(options.embeddings)
+    if (kind !== 'dense' && precision !== 'float32')
+      throw invalidArgument(`precision of ${KIND_NAMES[kind]}`, 'float32', precision)
+    const scoreFunction = scoreOf(kind, options.scoreFunction)
     if (precision !== 'float32' && !['cosine', 'dot'].includes(scoreFunction)) {
       throw invalidArgument(`scoreFunction of the precision ${precision}`, 'cosine or dot', scoreFunction)
     }
-    const embeddings = ownEmbeddings(options.embeddings, 'embeddings')
+    const embeddings = ownRows(options.embeddings, 'embeddings')
     const settings: IndexSettings = {
-      ...{ dimension: embeddings.shape[1], precision, scoreFunction },
+      ...{ dimension: dimensionOf(embeddings), precision, scoreFunction },
+      ...(kind !== 'dense' && { kind }),
       ...{ hasIds: options.ids !== undefined, hasTexts: options.texts !== undefined },
     }
     if (settings.dimension === 0) throw invalidArgument('embeddings', 'rows of at least one number', options.embeddings)
@@ -139,7 +184,7 @@ export class EmbeddingIndex {
   static async #loaded(file: IndexFile, keptBytes?: number): Promise<EmbeddingIndex> {
     const index = new EmbeddingIndex(file, loadAddon, keptBytes)
     try {
-      await index.#codes.add(file)
+      await index.#read()
     } catch (error) {
       await file.close()
       throw error
@@ -161,7 +206,12 @@ export class EmbeddingIndex {
     return this.#file.head.precision
   }
 
-  get scoreFunction(): Metric {
+  /** What the rows are: embeddings, sparse ones, or texts with a vector for each token. */
+  get kind(): RowKind {
+    return this.#file.head.kind ?? 'dense'
+  }
+
+  get scoreFunction(): Metric | MaxSimName {
     return this.#file.head.scoreFunction
   }
 
@@ -200,10 +250,10 @@ export class EmbeddingIndex {
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (a query that is not finite), ERR_ABORTED, ERR_DISPOSED,
    * ERR_INVALID_FILE (the file was damaged meanwhile)
    */
-  async search(queries: EmbeddingsLike, options: IndexSearchOptions = {}): Promise<IndexHit[][]> {
+  async search(queries: IndexRowsLike, options: IndexSearchOptions = {}): Promise<IndexHit[][]> {
     this.#use()
-    checkOptions('search', options, ['topK', 'rescoreMultiplier', 'signal'])
-    const { precision, dimension, scoreFunction, hasIds, hasTexts } = this.#file.head
+    checkOptions('search', options, ['topK', 'rescoreMultiplier', 'among', 'signal'])
+    const { precision, hasIds, hasTexts } = this.#file.head
     const { rows } = this.#codes
     const { topK = 10, rescoreMultiplier = precision === 'binary' ? 20 : 4, signal } = options
     checkInteger('topK', topK, 1)
@@ -213,21 +263,43 @@ export class EmbeddingIndex {
       const message = 'rescoreMultiplier is for int8 and binary: an index of float32 compares full vectors'
       throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
-    const asked = ownEmbeddings(queries, 'queries')
-    if (asked.shape[0] > 0 && asked.shape[1] !== dimension) {
-      throw invalidArgument('queries', `rows of ${dimension} numbers, as the index has`, `rows of ${asked.shape[1]}`)
-    }
-    checkFinite(asked, 'queries')
-    const search: IndexSearch = {
-      ...{ addon: this.#addon, codes: this.#codes, vectors: this.#vectors },
-      ...{ rows, metric: scoreFunction, k: Math.min(topK, rows), signal },
-      candidates: precision === 'float32' ? undefined : Math.min(topK * rescoreMultiplier, rows),
-    }
-    const found = await searchIndex(search, asked)
+    const asked = ownRows(queries, 'queries')
+    checkRows('queries', asked, this.#file.head)
+    checkFiniteRows(asked, 'queries')
+    const k = Math.min(topK, rows)
+    const found = await this.#found(asked, { k, topK, rescoreMultiplier, signal, among: options.among })
     if (!hasIds && !hasTexts) return found
     const named: IndexHit[][] = []
     for (const hits of found) named.push(await Promise.all(hits.map((hit) => this.#named(hit))))
     return named
+  }
+
+  async #found(asked: OwnRows, { k, topK, rescoreMultiplier, signal, among }: Wanted): Promise<SearchHit[][]> {
+    const { precision, scoreFunction } = this.#file.head
+    const { rows } = this.#codes
+    if (among !== undefined && this.kind !== 'tokens')
+      throw invalidArgument('among', `none, since the rows are ${KIND_NAMES[this.kind]}`, among)
+    if (k === 0 || countOf(asked) === 0) return Array.from({ length: countOf(asked) }, () => [])
+    if (asked instanceof SparseEmbeddings)
+      return (await this.#sparse.search(asked, scoreFunction as Metric, k, signal)).lists()
+    if (asked instanceof TokenEmbeddings) {
+      const similarity = scoreFunction as MaxSimName
+      if (among === undefined) return (await this.#tokens.search(asked, similarity, k, signal)).lists()
+      return rankRows(this.#tokens, asked, among, { similarity, topK, rows, signal })
+    }
+    const search: IndexSearch = {
+      ...{ addon: this.#addon, codes: this.#codes, vectors: this.#vectors },
+      ...{ rows, metric: scoreFunction as Metric, k, signal },
+      candidates: precision === 'float32' ? undefined : Math.min(topK * rescoreMultiplier, rows),
+    }
+    return searchIndex(search, asked)
+  }
+
+  /** Reads what is new in the file. */
+  async #read(): Promise<void> {
+    if (this.kind === 'sparse') await this.#sparse.add(this.#file)
+    if (this.kind === 'tokens') await this.#tokens.add()
+    await this.#codes.add(this.#file)
   }
 
   /**
@@ -240,11 +312,8 @@ export class EmbeddingIndex {
     this.#use()
     checkOptions('add', rows, ['embeddings', 'ids', 'texts'])
     const settings = this.#file.head
-    const embeddings = ownEmbeddings(rows.embeddings, 'embeddings')
-    if (embeddings.shape[0] > 0 && embeddings.shape[1] !== settings.dimension) {
-      const expected = `rows of ${settings.dimension} numbers, as the index has`
-      throw invalidArgument('embeddings', expected, `rows of ${embeddings.shape[1]}`)
-    }
+    const embeddings = ownRows(rows.embeddings, 'embeddings')
+    checkRows('embeddings', embeddings, settings)
     const [ids, texts] = [rows.ids?.slice(), rows.texts?.slice()]
     const own = { embeddings, ...(ids && { ids }), ...(texts && { texts }) }
     const before = this.#adding
@@ -253,7 +322,7 @@ export class EmbeddingIndex {
       await before.catch(() => {})
       if (data === undefined) return
       await this.#file.append(data)
-      await this.#codes.add(this.#file)
+      await this.#read()
     })()
     this.#adding = adding
     await adding
@@ -293,7 +362,7 @@ export class EmbeddingIndex {
 
 function checkModelKind(model: unknown): void {
   if (typeof (model as IndexModel | null)?.encode !== 'function')
-    throw invalidArgument('model', 'a SentenceTransformer', model)
+    throw invalidArgument('model', 'a SentenceTransformer, a SparseEncoder or a MultiVectorEncoder', model)
 }
 
 function checkPath(path: unknown): void {
@@ -303,29 +372,22 @@ function checkPath(path: unknown): void {
 /** Checked rows as they lie in the file; undefined for none. */
 async function segmentOf(
   settings: IndexSettings,
-  { embeddings, ids, texts }: IndexRows & { embeddings: Embeddings },
+  { embeddings, ids, texts }: IndexRows & { embeddings: OwnRows },
 ): Promise<SegmentData | undefined> {
-  const [rows] = embeddings.shape
+  const rows = countOf(embeddings)
   checkTexts('ids', ids, rows, settings.hasIds)
   checkTexts('texts', texts, rows, settings.hasTexts)
-  checkFinite(embeddings, 'embeddings')
+  checkFiniteRows(embeddings, 'embeddings')
   if (rows === 0) return undefined
-  const { data } = embeddings
-  const { codes, factors } = await codesOf(embeddings, settings)
   const [id, text] = [ids, texts].map((list) => (list === undefined ? undefined : packTexts(list)))
   return {
     rows,
     parts: {
-      vectors: bytesOf(data),
-      ...{ codes, factors: bytesOf(factors) },
+      ...(await packRows(embeddings, settings)),
       ...(id && { idPlaces: id.places, ids: id.bytes }),
       ...(text && { textPlaces: text.places, texts: text.bytes }),
     },
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 function checkTexts(name: string, list: unknown, rows: number, isPresent: boolean): void {

@@ -4,10 +4,14 @@
 //   4096  4096  a head /
 //   8192        segments, one for each addition: 512 bytes about it, then its parts, each from a multiple of 64 bytes on
 //
+// Of sparse rows, `vectors` are the values, `codes` their columns (32 bits); of texts with a vector for each token, `vectors` are
+// these. `factors` of both say where each row ends (32 bits). Such files have format 2.
+//
 // A head says where the segments end. What lies behind that is left of an addition that was cut off.
 import { SentenceTorchError } from '../../errors.js'
 import { damaged } from '../../io/damaged.js'
-import { boolean, integer, object, oneOf, parseJson, type Schema } from '../../io/schema.js'
+import { boolean, integer, object, oneOf, optional, parseJson, type Schema } from '../../io/schema.js'
+import type { MaxSimName } from '../../models/multi-vector/folder.js'
 import type { Metric } from '../../native/types.js'
 import { ofBlock, toBlock } from './blocks.js'
 import { identitySchema, type ModelIdentity } from './model-identity.js'
@@ -18,10 +22,13 @@ export const SEGMENT_BYTES = 512
 const ALIGNMENT = 64
 const MAGIC = 'STINDEX\n'
 const SEGMENT_MAGIC = 'SEGMENT\n'
-/** Raised when older versions would misread the file. */
-const FORMAT = 1
+/** Raised when older versions would misread the file: 1 of embeddings, 2 of other rows. */
+const FORMAT = 2
 
 const size = integer(0, Number.MAX_SAFE_INTEGER)
+
+/** What the rows of an index are: embeddings, sparse ones, or texts with a vector for each token. */
+export type RowKind = 'dense' | 'sparse' | 'tokens'
 
 /** How the rows of an index are compared first. */
 export type IndexPrecision = 'float32' | 'int8' | 'binary'
@@ -29,8 +36,10 @@ export type IndexPrecision = 'float32' | 'int8' | 'binary'
 /** What an index is, from its first row on. */
 export interface IndexSettings {
   dimension: number
+  /** Absent: dense. */
+  kind?: RowKind | undefined
   precision: IndexPrecision
-  scoreFunction: Metric
+  scoreFunction: Metric | MaxSimName
   hasIds: boolean
   hasTexts: boolean
   /** Absent where nobody said which model made the rows, and in files of older versions, which keep it where it is. */
@@ -55,7 +64,8 @@ const headSchema: Schema<Head> = object({
   end: size,
   dimension: integer(1, 1_000_000),
   precision: oneOf('float32', 'int8', 'binary'),
-  scoreFunction: oneOf('cosine', 'dot', 'euclidean', 'manhattan'),
+  kind: optional(oneOf('dense', 'sparse', 'tokens')),
+  scoreFunction: oneOf('cosine', 'dot', 'euclidean', 'manhattan', 'maxsim', 'meanmaxsim'),
   hasIds: boolean,
   hasTexts: boolean,
   model: identitySchema,
@@ -105,7 +115,8 @@ export function codeBytes({ precision, dimension }: Pick<Head, 'precision' | 'di
 }
 
 export function writeHead(head: Omit<Head, 'format'>): Uint8Array {
-  return toBlock(MAGIC, { format: FORMAT, ...head }, HEAD_BYTES)
+  const format = (head.kind ?? 'dense') === 'dense' ? 1 : FORMAT
+  return toBlock(MAGIC, { format, ...head }, HEAD_BYTES)
 }
 
 /** @throws SentenceTorchError ERR_INVALID_FILE; ERR_UNSUPPORTED for a newer format */
@@ -140,9 +151,7 @@ export function readRecord(block: Buffer, start: number, first: number, head: He
   const { rows } = record
   const places = (present: boolean) => (present ? 8 * (rows + 1) : 0)
   const expected: Partial<Record<PartName, number>> = {
-    vectors: 4 * rows * head.dimension,
-    codes: rows * codeBytes(head),
-    factors: head.precision === 'int8' ? 4 * rows : 0,
+    ...sizesOf(head, record),
     idPlaces: places(head.hasIds),
     textPlaces: places(head.hasTexts),
   }
@@ -155,6 +164,22 @@ export function readRecord(block: Buffer, start: number, first: number, head: He
     throw damaged(path, `${name} reaches beyond what its head says: ${head.end} bytes, ${head.rows} rows`)
   }
   return segment
+}
+
+/** Bytes of the parts that hold rows. */
+function sizesOf(head: Head, { rows, parts }: SegmentRecord): Partial<Record<PartName, number>> {
+  // How many values rows have stands in the file: whole columns, and whole vectors.
+  if (head.kind === 'sparse')
+    return {
+      vectors: 4 * Math.floor(parts.codes.bytes / 4),
+      codes: 4 * Math.floor(parts.codes.bytes / 4),
+      factors: 4 * rows,
+    }
+  const vector = 4 * head.dimension
+  if (head.kind === 'tokens')
+    return { vectors: vector * Math.floor(parts.vectors.bytes / vector), codes: 0, factors: 4 * rows }
+  const factors = head.precision === 'int8' ? 4 * rows : 0
+  return { vectors: vector * rows, codes: rows * codeBytes(head), factors }
 }
 
 /** Places of the parts of a segment that begins at `start`. */

@@ -2,10 +2,13 @@
 import { SentenceTorchError } from '../../errors.js'
 import { integer, misfit, object, optional, type Schema, text } from '../../io/schema.js'
 import type { Embeddings } from '../../models/embeddings.js'
-import type { SentenceTransformer } from '../../models/sentence-transformer.js'
+import { SparseEmbeddings } from '../../models/sparse-embeddings.js'
+import { TokenEmbeddings } from '../../models/token-embeddings.js'
 
 /** The part of a model that is needed. */
-export type IndexModel = Pick<SentenceTransformer, 'encode'>
+export interface IndexModel {
+  encode(texts: readonly string[]): Promise<Embeddings | SparseEmbeddings | TokenEmbeddings>
+}
 
 export interface ModelIdentity {
   /** What the caller calls the model. */
@@ -44,9 +47,7 @@ export const identitySchema: Schema<ModelIdentity | undefined> = optional(
 
 /** @param dimension of the rows, to which a model's wider embeddings were truncated */
 export async function identityOf(model: IndexModel, dimension: number, name?: string): Promise<ModelIdentity> {
-  const { data, shape } = (await model.encode([PROBE])) as Embeddings
-  const width = Math.min(shape[1], dimension)
-  const numbers = spread(data.subarray(0, width))
+  const { numbers, width } = numbersOfProbe(await model.encode([PROBE]), dimension)
   const probe = Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength).toString('base64')
   return { ...(name !== undefined && { name: name.slice(-MOST_NAME) }), probe, width }
 }
@@ -69,6 +70,26 @@ export async function checkIdentity(
       : `the cosine of both models' embeddings of one text is ${found.toFixed(3)}`
   const message = `${path} was made with ${made}: ${how}. Use that model, or make the index again with ${name}`
   throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+}
+
+/** Sparse values are added up by column, and vectors of tokens all together, so that few numbers stand for all. */
+function numbersOfProbe(
+  rows: Embeddings | SparseEmbeddings | TokenEmbeddings,
+  dimension: number,
+): { numbers: Float32Array; width: number } {
+  if (rows instanceof SparseEmbeddings) {
+    const numbers = new Float32Array(MOST_NUMBERS)
+    const { indices, values } = rows.row(0)
+    for (const [i, column] of indices.entries()) numbers[column % MOST_NUMBERS]! += values[i]!
+    return { numbers, width: rows.dimension }
+  }
+  if (rows instanceof TokenEmbeddings) {
+    const sum = new Float32Array(rows.dimension)
+    for (const [i, value] of rows.data.entries()) sum[i % rows.dimension]! += value
+    return { numbers: spread(sum), width: rows.dimension }
+  }
+  const width = Math.min(rows.shape[1], dimension)
+  return { numbers: spread(rows.data.subarray(0, width)), width }
 }
 
 function numbersOf({ probe }: ModelIdentity): Float32Array {

@@ -31,8 +31,10 @@ export type MaskTokens = (
 export interface BatchMakerOptions {
   requirements: LossRequirements
   tokenize: Tokenize
-  /** Options of a column by its name. Default: no prompt, the model's limit. */
-  column?: (name: string) => ColumnOptions
+  /** Options of a column by its name and its place among the text columns. Default: no prompt, the model's limit. */
+  column?: (name: string, position: number) => ColumnOptions
+  /** Joins the columns of a batch. Default: as they are. */
+  pack?: (columns: readonly Tokenized[]) => PackedBatch
   /** How many leading tokens pooling leaves out of a text of a column with this prompt. Absent when pooling reads prompts too. */
   promptLength?: ((prompt: string, column: string) => number) | undefined
   /** For `targets: 'masked'`. */
@@ -69,8 +71,8 @@ export class BatchMaker implements AnyBatchMaker {
     const target = requirements.targets === 'column' ? names.pop() : undefined
     const columns: Tokenized[] = []
     for (const name of names) columns.push(await this.#tokens(dataset, name, rows))
-    const batch = pack(columns)
-    Object.assign(batch, this.#promptLengths(names, rows.length), this.#routes(names))
+    const batch = (this.#options.pack ?? pack)(columns)
+    Object.assign(batch, this.#promptLengths(dataset, names, rows.length), this.#routes(dataset, names))
     const labels = requirements.labels === 'none' ? undefined : dataset.labels()
     if (labels !== undefined) {
       const chosen = Array.from(rows, (row) => labels[row]! as Label)
@@ -96,7 +98,7 @@ export class BatchMaker implements AnyBatchMaker {
 
   #texts(dataset: Dataset, name: string, rows: Int32Array): string[] {
     const texts = dataset.texts(name)
-    const { prompt } = this.#options.column(name)
+    const { prompt } = this.#column(dataset, name)
     return Array.from(rows, (row) => prompt + texts[row]!)
   }
 
@@ -119,7 +121,7 @@ export class BatchMaker implements AnyBatchMaker {
     }
     if (missing.length > 0) {
       const texts = this.#texts(dataset, name, Int32Array.from(missing))
-      const { ids, offsets } = await this.#options.tokenize(texts, this.#options.column(name).maxSeqLength, name)
+      const { ids, offsets } = await this.#options.tokenize(texts, this.#column(dataset, name).maxSeqLength, name)
       for (const [i, row] of missing.entries()) {
         const own = ids.slice(offsets[i]!, offsets[i + 1]!)
         keep(row, own)
@@ -138,9 +140,9 @@ export class BatchMaker implements AnyBatchMaker {
 
   /** The cache on disk; undefined without one, or when nothing is missing. */
   async #cacheOf(dataset: Dataset, name: string, missing: readonly number[]): Promise<TokenCache | undefined> {
-    const { tokenCaches, column, maxSeqLength: limit } = this.#options
+    const { tokenCaches, maxSeqLength: limit } = this.#options
     if (tokenCaches === undefined || missing.length === 0) return undefined
-    const { prompt, maxSeqLength = limit!(name) } = column(name)
+    const { prompt, maxSeqLength = limit!(name) } = this.#column(dataset, name)
     return tokenCaches.of(dataset, name, prompt, maxSeqLength)
   }
 
@@ -152,16 +154,24 @@ export class BatchMaker implements AnyBatchMaker {
     return kept
   }
 
-  #routes(names: readonly string[]): Pick<PackedBatch, 'routes'> | undefined {
-    const routes = names.map((name) => this.#options.column(name).route)
+  #column(dataset: Dataset, name: string): ColumnOptions {
+    return this.#options.column(name, dataset.textColumns.indexOf(name))
+  }
+
+  #routes(dataset: Dataset, names: readonly string[]): Pick<PackedBatch, 'routes'> | undefined {
+    const routes = names.map((name) => this.#column(dataset, name).route)
     return routes.every((route) => route === undefined)
       ? undefined
       : { routes: Int32Array.from(routes, (route) => route!) }
   }
 
-  #promptLengths(names: readonly string[], rows: number): Pick<PackedBatch, 'promptLengths'> | undefined {
-    const { promptLength, column } = this.#options
-    const prompts = names.map((name) => column(name).prompt)
+  #promptLengths(
+    dataset: Dataset,
+    names: readonly string[],
+    rows: number,
+  ): Pick<PackedBatch, 'promptLengths'> | undefined {
+    const { promptLength } = this.#options
+    const prompts = names.map((name) => this.#column(dataset, name).prompt)
     if (promptLength === undefined || prompts.every((prompt) => prompt === '')) return undefined
     const promptLengths = new Int32Array(names.length * rows)
     prompts.forEach((prompt, c) => {

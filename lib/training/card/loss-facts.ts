@@ -4,7 +4,7 @@ import type { LossFacts } from '../../models/card/facts.js'
 import type { TrainableLoss } from '../batches/loss-set.js'
 
 /** Members of a loss that are no options. */
-const NO_OPTIONS = ['type', 'requirements', 'caching', 'computed', 'pretrained', 'pairing']
+const NO_OPTIONS = ['type', 'requirements', 'caching', 'computed', 'pretrained', 'pairing', 'readsVectors']
 
 /** The name in sentence-transformers. */
 export function lossName({ type }: TrainableLoss): string {

@@ -1,4 +1,4 @@
-import { built, notBuilt, onlyHere, type Row } from './row.js'
+import { built, onlyHere, type Row } from './row.js'
 
 const TEST = 'test/parity/evaluators.test.ts'
 const SCRIPT = 'test/parity/make_evaluators.py'
@@ -130,12 +130,15 @@ export const otherEvaluators: readonly Row[] = [
     tests: ['test/parity/fusion.test.ts'],
     report: ['fusion', 'ReciprocalRankFusionEvaluator'],
   }),
-  notBuilt(
-    'multiVectorEvaluation',
-    [
-      ...['MultiVectorInformationRetrievalEvaluator', 'MultiVectorNanoBEIREvaluator', 'MultiVectorTripletEvaluator'],
-      ...['MultiVectorRerankingEvaluator', 'MultiVectorDistillationEvaluator'],
-    ],
-    'there are no multi-vector models yet',
+  ...[
+    ...['MultiVectorInformationRetrievalEvaluator', 'MultiVectorNanoBEIREvaluator', 'MultiVectorTripletEvaluator'],
+    ...['MultiVectorRerankingEvaluator', 'MultiVectorDistillationEvaluator'],
+  ].map((name) =>
+    built('multiVectorEvaluation', name, name, {
+      golden: ['test/parity/make_sparse_evaluators.py'],
+      tests: ['test/parity/multi-vector-evaluators.test.ts'],
+      report: ['multiVectorEvaluators', name],
+      ...(/Retrieval|Nano/.test(name) && { note: 'without `chunk_elements`: no scores of pairs of tokens are kept' }),
+    }),
   ),
 ]

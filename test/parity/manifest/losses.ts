@@ -139,15 +139,27 @@ export const crossEncoderLosses: readonly Row[] = [
 ]
 
 const SPARSE = 'there is no SparseAutoEncoder yet'
-const MULTI_VECTOR = 'there are no multi-vector models yet'
+const multiVector = (name: string, note?: string): Row =>
+  built('multiVectorLosses', name, name, {
+    golden: ['test/parity/make_multi_vector_losses.py'],
+    tests: ['test/parity/multi-vector-losses.test.ts'],
+    report: ['multi-vector-losses', name],
+    ...(note !== undefined && { note }),
+  })
 
 export const otherLosses: readonly Row[] = [
   ...rows.filter(({ section }) => section === 'sparseLosses'),
   notBuilt('sparseLosses', ['CSRLoss', 'CSRReconstructionLoss'], SPARSE),
-  notBuilt(
+  multiVector('MultiVectorMultipleNegativesRankingLoss'),
+  built(
     'multiVectorLosses',
-    ['MultiVectorMultipleNegativesRankingLoss', 'CachedMultiVectorMultipleNegativesRankingLoss'],
-    MULTI_VECTOR,
+    'CachedMultiVectorMultipleNegativesRankingLoss',
+    'CachedMultiVectorMultipleNegativesRankingLoss',
+    {
+      golden: ['test/parity/make_multi_vector_losses.py'],
+      tests: ['test/parity/multi-vector-losses.test.ts', 'test/addon/multi-vector-encoder.test.ts'],
+    },
   ),
-  notBuilt('multiVectorLosses', ['MultiVectorDistillKLDivLoss', 'MultiVectorMarginMSELoss'], MULTI_VECTOR),
+  multiVector('MultiVectorDistillKLDivLoss'),
+  multiVector('MultiVectorMarginMSELoss'),
 ]

@@ -33,6 +33,27 @@ export const modules: readonly Row[] = [
     report: ['sparse', 'bert'],
     note: 'encode, decode, sparsity, intersection, similarities, save',
   }),
+  built(
+    'modules',
+    ['MultiVectorEncoder', 'MultiVectorMask', 'query_expansion'],
+    ['MultiVectorEncoder', 'MultiVectorMask', 'queryExpansion'],
+    {
+      golden: ['test/parity/make_multi_vector.py'],
+      tests: ['test/parity/multi-vector.test.ts', 'test/addon/multi-vector-encoder.test.ts'],
+      report: ['multi-vector', 'classic', 'vectors'],
+      note: 'folders of PyLate and Stanford, too; float32',
+    },
+  ),
+  built(
+    'modules',
+    ['HierarchicalTokenPooling', 'LambdaTokenPooling'],
+    ['HierarchicalTokenPooling', 'LambdaTokenPooling'],
+    {
+      golden: ['test/parity/make_multi_vector.py'],
+      tests: ['test/parity/multi-vector.test.ts'],
+      report: ['multi-vector', 'HierarchicalTokenPooling'],
+    },
+  ),
   built('modules', 'StaticEmbedding', 'StaticEmbedding', { golden, tests, report: measured('static') }),
   built('modules', ['StaticEmbedding.from_distillation', 'model2vec: distill'], 'StaticEmbedding', {
     golden: ['test/parity/make_distillation.py'],

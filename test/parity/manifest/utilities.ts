@@ -111,7 +111,11 @@ export const utilities: readonly Row[] = [
     note: 'BM25 is that of rank_bm25, not of Elasticsearch',
   }),
   notBuilt('util', 'search engines for sparse vectors', SPARSE),
-  notBuilt('util', ['maxsim', 'maxsim_pairwise', 'mean_maxsim', 'mean_maxsim_pairwise'], SPARSE),
+  built('util', ['maxsim', 'maxsim_pairwise', 'mean_maxsim', 'mean_maxsim_pairwise'], ['maxSimMatrix', 'maxSimPairs'], {
+    golden: ['test/parity/make_multi_vector.py'],
+    tests: ['test/parity/multi-vector.test.ts'],
+    report: ['multi-vector', 'similarity'],
+  }),
   notBuilt('util', ['select_max_active_dims', 'compute_count_vector', 'to_scipy_coo'], SPARSE),
   notBuilt(
     'util',

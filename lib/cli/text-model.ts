@@ -1,0 +1,62 @@
+/** The model of a command that embeds texts, of the class that its folder names. */
+import { join } from 'node:path'
+import type { Embeddings } from '../models/embeddings.js'
+import { resolveModel } from '../models/hub.js'
+import { jsonObject, readJson } from '../models/json.js'
+import type { MaxSimName } from '../models/multi-vector/folder.js'
+import { MultiVectorEncoder } from '../models/multi-vector-encoder.js'
+import { SentenceTransformer } from '../models/sentence-transformer.js'
+import type { SparseEmbeddings } from '../models/sparse-embeddings.js'
+import { SparseEncoder } from '../models/sparse-encoder.js'
+import type { TokenEmbeddings } from '../models/token-embeddings.js'
+import type { LoadOptions } from '../models/types.js'
+import type { Metric } from '../native/types.js'
+
+type Rows = Embeddings | SparseEmbeddings | TokenEmbeddings
+type Encode = (texts: readonly string[], options?: object) => Promise<Rows>
+
+/** What commands use of a model of any class. The options are those of its `encode`. */
+export interface TextModel {
+  encode: Encode
+  encodeQuery: Encode
+  encodeDocument: Encode
+  readonly similarityFnName: Metric | MaxSimName
+  readonly embeddingDimension: number
+  dispose(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** @throws SentenceTorchError as `load` of the class */
+export async function loadTextModel(name: string, options: LoadOptions): Promise<TextModel> {
+  // Their overloads for one text are no functions of this type.
+  return (await load(name, options)) as unknown as TextModel
+}
+
+async function load(name: string, options: LoadOptions) {
+  const { similarityFnName: _, ...rest } = options
+  const { device: __, dtype: ___, maxSeqLength: ____, ...source } = rest
+  const { path } = await resolveModel(name, source)
+  switch (await textClassOf(path)) {
+    case 'SparseEncoder':
+      return SparseEncoder.load(name, rest)
+    case 'MultiVectorEncoder':
+      return MultiVectorEncoder.load(name, rest)
+    default:
+      return SentenceTransformer.load(name, options)
+  }
+}
+
+/** The class that a folder names; a SentenceTransformer unless it is another one. */
+export async function textClassOf(
+  path: string,
+): Promise<'SentenceTransformer' | 'SparseEncoder' | 'MultiVectorEncoder'> {
+  const named = (await readJson(join(path, 'config_sentence_transformers.json'), jsonObject))?.model_type
+  if (named === 'SparseEncoder') return named
+  return named === 'MultiVectorEncoder' || named === 'ColBERT' ? 'MultiVectorEncoder' : 'SentenceTransformer'
+}
+
+/** How a command says of which class a model is. */
+export function textModelClass(model: unknown): 'SentenceTransformer' | 'SparseEncoder' | 'MultiVectorEncoder' {
+  if (model instanceof SparseEncoder) return 'SparseEncoder'
+  return model instanceof MultiVectorEncoder ? 'MultiVectorEncoder' : 'SentenceTransformer'
+}

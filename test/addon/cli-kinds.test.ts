@@ -1,0 +1,77 @@
+// index, search and evaluate of the program with models of other classes: what they print is what the library gives.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { EmbeddingIndex, evaluation, MultiVectorEncoder, SparseEncoder } from '../../lib/index.js'
+import { callProgram } from '../helpers/call-program.js'
+import { tinyWords } from '../helpers/tiny-folder.js'
+
+const root = mkdtempSync(join(tmpdir(), 'sentence-torch-cli-'))
+test.after.always(() => rmSync(root, { recursive: true, force: true }))
+const at = (name: string) => join(root, name)
+const golden = (name: string) => fileURLToPath(new URL(`../../../test/parity/golden/${name}`, import.meta.url))
+
+const TEXTS = Array.from({ length: 12 }, (_, i) => `${tinyWords[i]} ${tinyWords[(i * 7) % 40]} the ${tinyWords[i % 5]}`)
+writeFileSync(at('texts.txt'), `${TEXTS.slice(0, 8).join('\n')}\n`)
+writeFileSync(at('more.txt'), `${TEXTS.slice(8).join('\n')}\n`)
+mkdirSync(at('beir/qrels'), { recursive: true })
+const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+writeFileSync(at('beir/corpus.jsonl'), lines(TEXTS.map((text, i) => ({ _id: `d${i}`, text }))))
+writeFileSync(at('beir/queries.jsonl'), lines(TEXTS.slice(0, 3).map((text, i) => ({ _id: `q${i}`, text }))))
+writeFileSync(at('beir/qrels/test.tsv'), 'query-id\tcorpus-id\tscore\nq0\td4\t1\nq1\td1\t1\nq2\td9\t1\n')
+
+test.before(async () => {
+  // Plain folders become those of their class, by which the program knows them.
+  await (await SparseEncoder.load(golden('sparse/bert'))).save(at('sparse'))
+  await (await MultiVectorEncoder.load(golden('multi-vector/classic'))).save(at('multi'))
+})
+
+for (const kind of ['sparse', 'multi'] as const) {
+  test.serial(`${kind}: index, index --add, search and evaluate`, async (t) => {
+    const call = async (...words: string[]) => {
+      const { code, out, err } = await callProgram(words)
+      t.is(code, 0, err)
+      return out
+    }
+    const output = at(`${kind}.index`)
+    const made = JSON.parse(await call('index', at(kind), at('texts.txt'), '--output', output, '--json'))
+    t.is(made.rows, 8)
+    await call('index', at(kind), at('more.txt'), '--output', output, '--add')
+    const ask = ['--query', TEXTS[3]!, '--top-k', '5', '--json']
+    writeFileSync(at('all.txt'), `${TEXTS.join('\n')}\n`)
+    const found = JSON.parse(await call('search', at(kind), at('all.txt'), ...ask))
+    t.deepEqual(JSON.parse(await call('search', at(kind), '--index', output, ...ask)), found)
+    const model = await (kind === 'sparse' ? SparseEncoder : MultiVectorEncoder).load(at(kind))
+    await using index = await EmbeddingIndex.open(output)
+    const [hits] = await index.search((await model.encodeQuery([TEXTS[3]!])) as never, { topK: 5 })
+    t.deepEqual(
+      found.hits,
+      hits!.map(({ corpusId, ...hit }) => ({ row: corpusId, ...hit })),
+    )
+    const { results } = JSON.parse(await call('evaluate', at(kind), '--on', at('beir'), '--json'))
+    const Evaluator =
+      kind === 'sparse'
+        ? evaluation.SparseInformationRetrievalEvaluator
+        : evaluation.MultiVectorInformationRetrievalEvaluator
+    const evaluator = new Evaluator({ ...(await evaluation.loadBeir(at('beir'))), name: 'beir' })
+    t.deepEqual(results[0].metrics, (await evaluator.evaluate(model as never)).metrics)
+    await model.dispose()
+  })
+}
+
+test.serial('what a class has no evaluator or index for is refused', async (t) => {
+  writeFileSync(
+    at('sts.jsonl'),
+    lines([1, 2, 3].map((score) => ({ sentence1: 'a', sentence2: 'b', score: score / 4 }))),
+  )
+  const refused = async (message: RegExp, ...words: string[]) => {
+    const { code, err } = await callProgram(words)
+    t.not(code, 0)
+    t.regex(err, message)
+  }
+  await refused(/MultiVectorEncoder/, 'evaluate', at('multi'), '--on', at('sts.jsonl'))
+  await refused(/SparseEncoder/, 'evaluate', at('sparse'), '--on', at('sts.jsonl'), '--truncate-dim', '4')
+  await refused(/another model/, 'search', at('multi'), '--index', at('sparse.index'), '--query', 'a')
+})

@@ -1,0 +1,180 @@
+// Models with a vector for each token: training, saving, and what is refused.
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import {
+  Dataset,
+  losses,
+  MultiVectorEncoder,
+  MultiVectorEncoderTrainer,
+  multiVectorLosses,
+  SentenceTransformer,
+} from '../../lib/index.js'
+import { temporaryFolder } from '../helpers/model-folders.js'
+
+const GOLDEN = fileURLToPath(new URL('../../../test/parity/golden/', import.meta.url))
+const CLASSIC = `${GOLDEN}multi-vector/classic`
+
+const rows = Array.from({ length: 16 }, (_, i) => ({
+  query: ['a cat', 'the dog', 'slow runs', 'fast mat'][i % 4]!,
+  positive: ['the cat sat', 'a dog runs on', 'not slow', 'the mat , fast'][i % 4]!,
+}))
+
+for (const loss of [
+  new multiVectorLosses.MultiVectorMultipleNegativesRankingLoss(),
+  new multiVectorLosses.CachedMultiVectorMultipleNegativesRankingLoss({ miniBatchSize: 3 }),
+]) {
+  test(`${loss.type}: a training lowers the loss, and what is saved encodes the same`, async (t) => {
+    const folder = await temporaryFolder(t)
+    const model = await MultiVectorEncoder.load(`${GOLDEN}multi-vector-losses/model`)
+    const trainer = new MultiVectorEncoderTrainer({
+      model,
+      trainDataset: Dataset.fromRows(rows),
+      evalDataset: Dataset.fromRows(rows.slice(0, 4)),
+      loss,
+      args: {
+        outputDir: folder,
+        maxSteps: 30,
+        perDeviceTrainBatchSize: 4,
+        learningRate: 1e-2,
+        loggingSteps: 10,
+        saveStrategy: 'no',
+        batchSampler: 'no_duplicates',
+        prompts: { query: '[unused0] ', positive: '[unused1] ' },
+        maxSeqLength: { positive: 10 },
+      },
+      progress: false,
+    })
+    const before = await trainer.evaluate()
+    await trainer.train()
+    const after = await trainer.evaluate()
+    t.true(after.eval_loss! < before.eval_loss!, `${before.eval_loss} → ${after.eval_loss}`)
+    const saved = join(folder, 'saved')
+    await model.save(saved)
+    const again = await MultiVectorEncoder.load(saved)
+    const [a, b] = [await model.encodeQuery(['a slow cat']), await again.encodeQuery(['a slow cat'])]
+    t.deepEqual([b.data, b.offsets], [a.data, a.offsets])
+    t.is(String(again), String(model))
+    const card = await readFile(join(saved, 'README.md'), 'utf8')
+    for (const part of [
+      'Multi-Vector Encoder',
+      '**Maximum Query Length:** 8 tokens',
+      loss.type,
+      'MaxSim',
+      'pipeline_tag: feature-extraction',
+    ]) {
+      t.true(card.includes(part), part)
+    }
+    await Promise.all([model.dispose(), again.dispose()])
+  })
+}
+
+test('checkpoints go on bit for bit', async (t) => {
+  const folder = await temporaryFolder(t)
+  const train = async (maxSteps: number, resumeFromCheckpoint: boolean, outputDir: string) => {
+    const model = await MultiVectorEncoder.load(`${GOLDEN}multi-vector/pooled`)
+    const args = {
+      outputDir,
+      maxSteps,
+      perDeviceTrainBatchSize: 4,
+      saveSteps: 2,
+      learningRate: 1e-3,
+      lrSchedulerType: 'constant' as const,
+    }
+    await new MultiVectorEncoderTrainer({ model, trainDataset: Dataset.fromRows(rows), args, progress: false }).train({
+      resumeFromCheckpoint,
+    })
+    const { data } = await model.encodeDocument(['the cat sat on the mat'])
+    await model.dispose()
+    return [...data]
+  }
+  const whole = await train(4, false, join(folder, 'whole'))
+  await train(2, false, join(folder, 'parts'))
+  t.deepEqual(await train(4, true, join(folder, 'parts')), whole)
+})
+
+test('losses and data of other models are refused', async (t) => {
+  const model = await MultiVectorEncoder.load(CLASSIC)
+  const trainDataset = Dataset.fromRows(rows)
+  t.throws(() => new MultiVectorEncoderTrainer({ model, trainDataset, loss: new losses.CoSENTLoss() as never }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /multiVectorLosses/,
+  })
+  const loss = new multiVectorLosses.MultiVectorMarginMSELoss()
+  t.throws(() => new MultiVectorEncoderTrainer({ model, trainDataset, loss }), {
+    code: 'ERR_INVALID_DATA',
+    message: /3 text columns/,
+  })
+  t.throws(() => new MultiVectorEncoderTrainer({ model, trainDataset, args: { tokenCacheDir: 'cache' } }), {
+    code: 'ERR_NOT_IMPLEMENTED',
+  })
+  t.throws(() => new MultiVectorEncoderTrainer({ model: {} as never, trainDataset }), {
+    message: /a MultiVectorEncoder/,
+  })
+  await t.throwsAsync(() => model.exportOnnx('somewhere'), { code: 'ERR_NOT_IMPLEMENTED' })
+  await model.dispose()
+})
+
+test('folders of other classes, and settings that do not fit, are refused', async (t) => {
+  const folder = await temporaryFolder(t)
+  await t.throwsAsync(() => SentenceTransformer.load(CLASSIC), { message: /MultiVector/ })
+  const change = async (file: string, changes: object) => {
+    const copy = join(folder, 'copy')
+    await cp(CLASSIC, copy, { recursive: true, force: true })
+    const path = join(copy, file)
+    await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), ...changes }))
+    return MultiVectorEncoder.load(copy)
+  }
+  const config = 'config_sentence_transformers.json'
+  const refused = async (file: string, changes: object, code: string, message: RegExp) => {
+    await t.throwsAsync(() => change(file, changes), { code, message })
+  }
+  await refused(config, { model_type: 'SparseEncoder' }, 'ERR_INVALID_MODEL', /SparseEncoder\.load/)
+  const own = 'sentence_bert_config.json'
+  await refused(own, { query_expansion: { strategy: 'most', length: 4 } }, 'ERR_INVALID_MODEL', /fixed or min.*"most"/)
+  await refused(
+    own,
+    { query_expansion: { strategy: 'min', length: 0 } },
+    'ERR_INVALID_MODEL',
+    /positive integer as length/,
+  )
+  const token = { strategy: 'min', length: 4, token: 'horse' }
+  await refused(own, { query_expansion: token }, 'ERR_INVALID_MODEL', /token of the vocabulary.*"horse"/)
+  await refused(own, { document_length: 0.5 }, 'ERR_INVALID_MODEL', /document_length/)
+  await refused('2_MultiVectorMask/config.json', { skiplist_tasks: 7 }, 'ERR_INVALID_MODEL', /skiplistTasks/)
+  await refused('1_Dense/config.json', { in_features: 9 }, 'ERR_INVALID_MODEL', /in_features 9/)
+  await t.throwsAsync(() => MultiVectorEncoder.load(CLASSIC, { queryLength: 3 }), { message: /at least 10/ })
+  await t.throwsAsync(() => MultiVectorEncoder.load(CLASSIC, { similarityFnName: 'xtr' as never }), {
+    message: /xtr_scores/,
+  })
+  const model = await MultiVectorEncoder.load(CLASSIC)
+  t.throws(() => (model.similarityFnName = 'cosine' as never), { code: 'ERR_INVALID_ARGUMENT' })
+  await t.throwsAsync(() => model.encode(['a', 1 as never]), { message: /texts\[1\]/ })
+  await t.throwsAsync(() => model.encode('a', { precision: 'int8' } as never), { code: 'ERR_NOT_IMPLEMENTED' })
+  model.queryExpansion = null
+  t.deepEqual((await model.encodeQuery('a cat')).shape, [8, 4])
+  await model.dispose()
+})
+
+// [PAD] is id 0 of the golden vocabulary.
+test('a document all of whose tokens are left out has no vectors, and scores below all others', async (t) => {
+  const folder = await temporaryFolder(t)
+  await cp(CLASSIC, folder, { recursive: true })
+  const path = join(folder, '2_MultiVectorMask', 'config.json')
+  const words = ['[CLS]', '[SEP]', '.', 'the']
+  await writeFile(
+    path,
+    JSON.stringify({ skiplist_words: words, skiplist_tasks: ['document'], keep_only_token_ids: null }),
+  )
+  const model = await MultiVectorEncoder.load(folder)
+  const documents = await model.encodeDocument(['.', 'a cat'])
+  t.deepEqual([...documents.offsets], [0, 0, 2])
+  const hits = await model.rank('a cat', ['.', 'a cat'])
+  t.deepEqual(
+    hits.map(({ corpusId }) => corpusId),
+    [1, 0],
+  )
+  t.is(hits[1]!.score, -1e9)
+  await model.dispose()
+})
