@@ -25,9 +25,7 @@ const NAMES = Object.keys(MODULES) as ModuleName[]
 const FIRST = ['Transformer', 'StaticEmbedding', 'SparseStaticEmbedding'] as const
 export type FirstModuleName = (typeof FIRST)[number]
 
-const NOT_BUILT = new Set(
-  'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder LogitScore'.split(' '),
-)
+const NOT_BUILT = new Set('CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder LogitScore'.split(' '))
 
 /** A module after the first one, as it lies in a model's folder. */
 export interface FolderModule extends PlacedModule {
