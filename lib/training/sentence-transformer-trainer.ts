@@ -1,6 +1,5 @@
 import type { Dataset } from '../data/dataset.js'
 import { maskTokens } from '../data/masking.js'
-import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { CoSENTLoss } from '../losses/cosent.js'
 import type { Loss } from '../losses/loss.js'
@@ -9,10 +8,10 @@ import type { LanguageModelWeights } from '../models/language-model.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { TrainingArguments } from './arguments/arguments.js'
 import { promptOf } from './arguments/prompts.js'
-import { isByDataset, taskOf } from './arguments/routes.js'
 import { BaseTrainer } from './base-trainer.js'
 import { BatchMaker, type ColumnOptions, type MaskTokens } from './batches/batch-maker.js'
 import { checkData } from './batches/check-data.js'
+import { type ColumnRoute, checkTasks, columnRoutes } from './batches/column-routes.js'
 import type { BatchMakerParts } from './batches/source.js'
 import { TokenCaches } from './batches/token-caches.js'
 import type { ModelFacts } from './health/facts.js'
@@ -39,11 +38,7 @@ export class SentenceTransformerTrainer extends BaseTrainer<SentenceTransformer,
   }
 
   protected override checkArguments(datasets: readonly string[]): void {
-    const { routerMapping } = this.args
-    const tasks = isByDataset(routerMapping)
-      ? datasets.flatMap((name) => Object.values(routerMapping[name] ?? {}))
-      : Object.values(routerMapping)
-    for (const task of tasks) this.model.route(task)
+    checkTasks(this.model, this.args, datasets)
   }
 
   protected override defaultLoss(): Loss {
@@ -69,7 +64,7 @@ export class SentenceTransformerTrainer extends BaseTrainer<SentenceTransformer,
 
   protected override batchMaker({ loss, dataset, signal, timings }: BatchMakerParts<Loss>): BatchMaker {
     const { model, args } = this
-    const routeOf = routes(model, args, dataset)
+    const routeOf = columnRoutes(model, args, dataset)
     return new BatchMaker({
       requirements: loss.requirements,
       tokenize: (texts, given, column = '') => {
@@ -96,7 +91,7 @@ export class SentenceTransformerTrainer extends BaseTrainer<SentenceTransformer,
     return {
       isNormalized: model.modules.at(-1)?.type === 'Normalize',
       async overlong(dataset, column, texts) {
-        const { tokenizer, limit } = routes(model, args, dataset)(column)
+        const { tokenizer, limit } = columnRoutes(model, args, dataset)(column)
         const { prompt, maxSeqLength: most = limit } = columnOptions(args, dataset)(column)
         // One token past the limit reveals truncation.
         const prompted = prompt === '' ? texts : texts.map((text) => prompt + text)
@@ -130,29 +125,6 @@ export function columnOptions(
     prompt: promptOf(prompts, dataset, name),
     maxSeqLength: typeof maxSeqLength === 'object' ? maxSeqLength?.[name] : maxSeqLength,
   })
-}
-
-/** How the texts of a column are tokenised, and which route they take. */
-interface ColumnRoute {
-  tokenizer: Tokenizer
-  /** Most tokens of a text. */
-  limit: number
-  leavesPromptsOut: boolean
-  number?: number | undefined
-}
-
-/** The routes of columns. Limits are read now: one that is set while this trains is meant for later. */
-function routes(
-  model: SentenceTransformer,
-  { routerMapping }: Readonly<TrainingArguments>,
-  dataset: string,
-): (column: string) => ColumnRoute {
-  const { tokenLimits } = model
-  return (column) => {
-    const { tokenizer, modules, number } = model.route(taskOf(routerMapping, dataset, column))
-    const leavesPromptsOut = modules.some(({ spec }) => spec.includePrompt === false)
-    return { tokenizer, limit: tokenLimits.get(tokenizer)!, leavesPromptsOut, number }
-  }
 }
 
 /** The number of leading tokens of a prompt that pooling leaves out. Each prompt is tokenised once for a column. */

@@ -9,6 +9,7 @@ import type { TrainingArguments } from './arguments/arguments.js'
 import { BaseTrainer } from './base-trainer.js'
 import { BatchMaker } from './batches/batch-maker.js'
 import { checkData } from './batches/check-data.js'
+import { checkTasks, columnRoutes } from './batches/column-routes.js'
 import { LossSet } from './batches/loss-set.js'
 import type { BatchMakerParts } from './batches/source.js'
 import { TokenCaches } from './batches/token-caches.js'
@@ -43,6 +44,10 @@ export class SparseEncoderTrainer extends BaseTrainer<SparseEncoder, Loss> {
     if (!(model instanceof SparseEncoder)) throw invalidArgument('model', 'a SparseEncoder', model)
   }
 
+  protected override checkArguments(datasets: readonly string[]): void {
+    checkTasks(this.model, this.args, datasets)
+  }
+
   protected override defaultLoss(): Loss {
     return makeDefaultLoss()
   }
@@ -58,24 +63,24 @@ export class SparseEncoderTrainer extends BaseTrainer<SparseEncoder, Loss> {
 
   protected override batchMaker({ loss, dataset, signal, timings }: BatchMakerParts<Loss>): BatchMaker {
     const { model, args } = this
-    // Read once: a limit that is set while this trains is meant for later.
-    const { tokenizer, maxSeqLength: limit } = model
+    const routeOf = columnRoutes(model, args, dataset)
     return new BatchMaker({
       requirements: loss.requirements,
-      tokenize: (texts, maxSeqLength = limit) => {
-        const tokens = tokenizer.encodeAll(texts, maxSeqLength, {
+      tokenize: (texts, given, column = '') => {
+        const { tokenizer, limit } = routeOf(column)
+        const tokens = tokenizer.encodeAll(texts, given ?? limit, {
           ...(signal && { signal }),
           ...(args.dataloaderNumWorkers > 0 && { workers: args.dataloaderNumWorkers }),
           nameOf: () => 'A text of the training data',
         })
         return timings ? timings.tokenizing(tokens) : tokens
       },
-      column: columnOptions(args, dataset),
+      column: (name) => ({ ...columnOptions(args, dataset)(name), route: routeOf(name).number }),
       promptLength: undefined,
       mask: undefined,
       ...(args.tokenCacheDir !== null && {
-        tokenCaches: new TokenCaches(args.tokenCacheDir, () => tokenizer.fingerprint()),
-        maxSeqLength: () => limit,
+        tokenCaches: new TokenCaches(args.tokenCacheDir, (column) => routeOf(column).tokenizer.fingerprint()),
+        maxSeqLength: (column: string) => routeOf(column).limit,
       }),
     })
   }
@@ -85,10 +90,11 @@ export class SparseEncoderTrainer extends BaseTrainer<SparseEncoder, Loss> {
     return {
       isNormalized: false,
       async overlong(dataset, column, texts) {
-        const { prompt, maxSeqLength: most = model.maxSeqLength } = columnOptions(args, dataset)(column)
+        const { tokenizer, limit } = columnRoutes(model, args, dataset)(column)
+        const { prompt, maxSeqLength: most = limit } = columnOptions(args, dataset)(column)
         const prompted = prompt === '' ? texts : texts.map((text) => prompt + text)
         // One token past the limit reveals truncation.
-        const { offsets } = await model.tokenizer.encodeAll(prompted, most + 1, { allowEmpty: true })
+        const { offsets } = await tokenizer.encodeAll(prompted, most + 1, { allowEmpty: true })
         const lengths = texts.map((_, i) => offsets[i + 1]! - offsets[i]!)
         return { count: lengths.filter((length) => length > most).length, most }
       },

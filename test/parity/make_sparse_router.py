@@ -7,12 +7,17 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import torch
-from sentence_transformers import SparseEncoder
+from datasets import Dataset
+from sentence_transformers import SparseEncoder, SparseEncoderTrainer, SparseEncoderTrainingArguments
+from sentence_transformers.base.sampler import DefaultBatchSampler
+from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 from sentence_transformers.sparse_encoder.modules import Router, SparseStaticEmbedding, SpladePooling, Transformer
-from transformers import BertConfig, BertForMaskedLM, BertTokenizer
+from torch.utils.data import SequentialSampler
+from transformers import BertConfig, BertForMaskedLM, BertTokenizer, TrainerCallback
 
 OUT = Path(__file__).resolve().parent / "golden" / "sparse-router"
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the a cat dog runs sat on mat ##s fast slow not , .".split()
@@ -58,5 +63,39 @@ for name, query in routers.items():
         "similarity": model.similarity(model.encode_query(TEXTS), model.encode_document(TEXTS)).flatten().tolist(),
         "printed": str(model),
     }
+
+
+def train(name, steps=20):
+    records = []
+
+    class Recorder(TrainerCallback):
+        def on_log(self, _args, state, control, logs, **kwargs):
+            if "loss" in logs:
+                records.append({key: logs[key] for key in ["loss", "grad_norm"]})
+
+    model = SparseEncoder(str(OUT / name), device="cpu")
+    nouns, verbs = ["cat", "dog", "cats", "dogs", "mat"], ["runs", "sat", "sat on", "not runs"]
+    pairs = [(f"{noun} {verb}", f"the {noun} {verb} , a {nouns[i - 1]} .") for i, noun in enumerate(nouns) for verb in verbs]
+    data = {"question": [q for q, _ in pairs], "answer": [a for _, a in pairs]}
+    args = dict(max_steps=steps, per_device_train_batch_size=4, learning_rate=1e-3, weight_decay=0.1, max_grad_norm=0.5, logging_steps=1,
+                save_strategy="no", router_mapping={"question": "query", "answer": "document"})
+    SparseEncoderTrainer(
+        model=model,
+        args=SparseEncoderTrainingArguments(
+            output_dir=tempfile.mkdtemp(), use_cpu=True, disable_tqdm=True,
+            batch_sampler=lambda dataset, batch_size, drop_last, **kwargs: DefaultBatchSampler(
+                SequentialSampler(dataset), batch_size=batch_size, drop_last=drop_last
+            ),
+            **args,
+        ),
+        train_dataset=Dataset.from_dict(data),
+        loss=SpladeLoss(model, SparseMultipleNegativesRankingLoss(model), document_regularizer_weight=3e-3),
+        callbacks=[Recorder()],
+    ).train()
+    after = {task: model.encode(TEXTS, task=task, convert_to_sparse_tensor=False).flatten().tolist() for task in ("query", "document")}
+    return {"data": data, "records": records, "embeddings": after}
+
+
+golden["training"] = {name: train(name) for name in routers}
 (OUT / "golden.json").write_text(json.dumps(golden) + "\n")
 shutil.rmtree(plain)

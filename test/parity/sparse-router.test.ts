@@ -4,7 +4,7 @@ import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { SentenceTransformer, SparseEncoder } from '../../lib/index.js'
+import { Dataset, losses, SentenceTransformer, SparseEncoder, SparseEncoderTrainer } from '../../lib/index.js'
 import { openSafetensors } from '../../lib/io/safetensors.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { report } from './report.js'
@@ -22,7 +22,12 @@ interface Golden {
   similarity: number[]
   printed: string
 }
-const golden: { texts: string[]; models: Record<string, Golden> } = JSON.parse(
+interface Training {
+  data: Record<string, string[]>
+  records: { loss: number; grad_norm: number }[]
+  embeddings: Record<string, number[]>
+}
+const golden: { texts: string[]; models: Record<string, Golden>; training: Record<string, Training> } = JSON.parse(
   readFileSync(join(FOLDER, 'golden.json'), 'utf8'),
 )
 
@@ -66,6 +71,41 @@ for (const [name, expected] of Object.entries(golden.models)) {
     const weights = await openSafetensors(join(saved, QUERY, 'model.safetensors'))
     t.deepEqual(weights.tensors.get('weight')!.shape, [expected.dimension])
     await weights.close()
+  })
+}
+
+for (const [name, { data, records: expected, embeddings }] of Object.entries(golden.training)) {
+  test(`${name}: 20 steps of training equal Python's`, async (t) => {
+    await using model = await SparseEncoder.load(join(FOLDER, name))
+    const records: Readonly<Record<string, number>>[] = []
+    const trainer = new SparseEncoderTrainer({
+      model,
+      trainDataset: Dataset.fromColumns(data),
+      loss: new losses.SpladeLoss({
+        loss: new losses.SparseMultipleNegativesRankingLoss(),
+        documentRegularizerWeight: 3e-3,
+      }),
+      progress: false,
+      callbacks: [{ onLog: (record) => void records.push(record) }],
+      args: {
+        ...{ outputDir: await temporaryFolder(t), batchSampler: 'sequential', saveStrategy: 'no', loggingSteps: 1 },
+        ...{ maxSteps: 20, perDeviceTrainBatchSize: 4, learningRate: 1e-3, weightDecay: 0.1, maxGradNorm: 0.5 },
+        routerMapping: { question: 'query', answer: 'document' },
+      },
+    })
+    await trainer.train()
+    for (const [step, wanted] of expected.entries()) {
+      for (const key of ['loss', 'grad_norm'] as const) {
+        const found = Math.abs(records[step]![key]! - wanted[key]) / Math.max(1, Math.abs(wanted[key]))
+        t.true(found <= 1e-4, `step ${step + 1}, ${key}: ${records[step]![key]}, expected ${wanted[key]}`)
+        report('sparse-router', name, { part: key, deviation: found, allowed: 1e-4 })
+      }
+    }
+    for (const [task, wanted] of Object.entries(embeddings)) {
+      const found = deviation((await model.encode(golden.texts, { task })).toDense().data, wanted)
+      t.true(found <= 1e-4, `${task}: ${found}`)
+      report('sparse-router', name, { part: 'embeddings after 20 steps', deviation: found, allowed: 1e-4 })
+    }
   })
 }
 
