@@ -60,7 +60,8 @@ std::string reason(const Wrapper& wrapper, const LossCase& c) {
   if (c.type == "AdaptiveLayerLoss" || c.type.rfind("ContrastiveTension", 0) == 0) {
     return cuts ? "" : "which reads more than sentence embeddings";
   }
-  return cuts && (c.type == "SoftmaxLoss" || c.options.count("projectionDim") > 0) ? "fits one width" : "";
+  const bool has_tensors = c.type == "SoftmaxLoss" || c.type == "SpladeLoss" || c.options.count("projectionDim") > 0;
+  return cuts && has_tensors ? "fits one width" : "";
 }
 
 // As expect_autograd, where some or all of the inputs may not matter: a single row has no negatives.
