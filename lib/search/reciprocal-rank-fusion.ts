@@ -35,6 +35,11 @@ export function reciprocalRankFusion<Hit extends SearchHit>(
   const queries = rankings[0]?.length ?? 0
   rankings.forEach((hits, i) => {
     if (hits.length !== queries) throw invalidArgument(`rankings[${i}]`, `hits of ${queries} queries`, hits.length)
+    hits.forEach((own, q) => {
+      const wrong = own.findIndex((hit: Hit | null) => !Number.isInteger(hit?.corpusId))
+      if (wrong === -1) return
+      throw invalidArgument(`rankings[${i}][${q}][${wrong}]`, 'a hit with an integer as corpusId', own[wrong])
+    })
   })
   return Array.from({ length: queries }, (_, q) => {
     const first = new Map<number, Hit>()

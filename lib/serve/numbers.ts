@@ -71,5 +71,6 @@ function writeDigits(digits: number, count: number, at: number): void {
 }
 
 function writeText(value: number, at: number): number {
-  return at + scratch.write(String(value), at, 'latin1')
+  // As JSON.stringify has NaN and infinities.
+  return at + scratch.write(Number.isFinite(value) ? String(value) : 'null', at, 'latin1')
 }

@@ -114,11 +114,13 @@ function makeDefaultLoss(): SpladeLoss {
 function withSchedules(options: SparseEncoderTrainerOptions): SparseEncoderTrainerOptions {
   // Other values are refused by the base class.
   if (typeof options !== 'object' || options === null) return options
-  const { loss = makeDefaultLoss(), callbacks = [] } = options
+  const { callbacks = [] } = options
+  const loss = options.loss ?? makeDefaultLoss()
+  if (!Array.isArray(callbacks)) return options
   const losses = loss instanceof SpladeLoss ? [loss] : Object.values(loss)
   const isScheduled = (one: SpladeLoss) =>
     callbacks.some((callback) => callback instanceof SpladeRegularizerWeightSchedulerCallback && callback.loss === one)
   const missing = losses.filter((one): one is SpladeLoss => one instanceof SpladeLoss && !isScheduled(one))
   const schedules = missing.map((one) => new SpladeRegularizerWeightSchedulerCallback(one))
-  return { ...options, loss, callbacks: Array.isArray(callbacks) ? [...schedules, ...callbacks] : callbacks }
+  return { ...options, loss, callbacks: [...schedules, ...callbacks] }
 }

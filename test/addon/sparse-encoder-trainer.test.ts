@@ -123,6 +123,31 @@ test('a loss for cosines sets what the model compares by; losses that are parts 
     code: 'ERR_INVALID_ARGUMENT',
     message: /a SparseEncoder/,
   })
+  for (const callbacks of [5, null])
+    t.throws(() => new SparseEncoderTrainer({ model, trainDataset, callbacks: callbacks as never, progress: false }), {
+      code: 'ERR_INVALID_ARGUMENT',
+      message: /an array for callbacks/,
+    })
+})
+
+test('a loss whose training stopped while its weights rose has its own weights in the next one', async (t) => {
+  await using model = await SparseEncoder.load(BERT)
+  const loss = splade()
+  const train = async (options: object) => {
+    const trainer = new SparseEncoderTrainer({ model, trainDataset, loss, args, progress: false, ...options })
+    await trainer.train()
+    return trainer.state.logHistory.flatMap(({ document_regularizer_weight: weight }) => weight ?? []).at(-1)
+  }
+  const onStepEnd = () => {
+    throw new Error('stopped')
+  }
+  await t.throwsAsync(train({ callbacks: [{ onStepEnd }] }))
+  t.true(loss.documentRegularizerWeight < 0.3)
+  t.is(await train({}), 0.3)
+  t.is(loss.queryRegularizerWeight, 0.5)
+  await t.throwsAsync(train({ callbacks: [{ onStepEnd }] }))
+  loss.documentRegularizerWeight = 0.2
+  t.is(await train({}), 0.2)
 })
 
 test('a schedule of the caller takes the place of the usual one', async (t) => {

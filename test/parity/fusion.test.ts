@@ -83,6 +83,8 @@ test('what does not fit is refused', (t) => {
   const refused = (work: () => unknown, code: string, message: RegExp) => t.throws(work, { code, message })
   refused(() => reciprocalRankFusion([[[]], []]), 'ERR_INVALID_ARGUMENT', /hits of 1 queries for rankings\[1\]/)
   refused(() => reciprocalRankFusion([[{}]] as never), 'ERR_INVALID_ARGUMENT', /rankings/)
+  refused(() => reciprocalRankFusion([[[{ score: 1 }]]] as never), 'ERR_INVALID_ARGUMENT', /rankings\[0\]\[0\]\[0\]/)
+  refused(() => reciprocalRankFusion([[[null]]] as never), 'ERR_INVALID_ARGUMENT', /an integer as corpusId/)
   refused(() => reciprocalRankFusion([], { rrfK: -1 }), 'ERR_INVALID_ARGUMENT', /rrfK/)
   const denseSamples = samples('dense')
   const made = (options: object) => () =>

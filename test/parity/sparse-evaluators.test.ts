@@ -72,5 +72,6 @@ test('options of evaluators over embeddings, and other models, are refused', asy
   t.throws(() => new evaluation.SparseTripletEvaluator(undefined as never), { code: 'ERR_INVALID_ARGUMENT' })
   const dense = async () => ({ data: new Float32Array(2), shape: [1, 2] })
   const model = { similarityFnName: 'cosine', encode: dense, encodeQuery: dense, encodeDocument: dense }
-  await t.throwsAsync(made({})().evaluate(model as never), { code: 'ERR_INVALID_ARGUMENT', message: /SparseEncoder/ })
+  for (const other of [model, undefined, {}])
+    await t.throwsAsync(made({})().evaluate(other as never), { code: 'ERR_INVALID_ARGUMENT', message: /SparseEncoder/ })
 })

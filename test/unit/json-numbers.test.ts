@@ -16,6 +16,13 @@ test('any float32 is the same after JSON', (t) => {
   }
 })
 
+test('what JSON has no number for is null', (t) => {
+  t.is(
+    jsonRow(Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, 0.5, Number.NEGATIVE_INFINITY)),
+    '[null,null,0.5,null]',
+  )
+})
+
 test('numbers of an embedding have few decimals', (t) => {
   t.is(jsonRow(Float32Array.of(0.5, -0.25, 0, 0.013842, -1.5, 100.25)), '[0.5,-0.25,0,0.013842,-1.5,100.25]')
   const random = new Random(2)

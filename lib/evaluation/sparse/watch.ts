@@ -44,7 +44,9 @@ export class SparsityWatch {
   /** Rows with a value in each column, by the way that texts were embedded. */
   readonly #counts = new Map<EncodeName, Float64Array>()
 
+  /** @throws SentenceTorchError ERR_INVALID_ARGUMENT for what is no model */
   constructor(model: EvaluatedSparseModel, maxActiveDims: number | undefined) {
+    if (typeof model?.encode !== 'function') throw invalidArgument('model', 'a SparseEncoder', model)
     const encode = (how: EncodeName) => async (texts: readonly string[], options?: SparseEvaluationEncodeOptions) => {
       const limit = maxActiveDims === undefined ? {} : { maxActiveDims }
       const rows: unknown = await model[how](texts, { ...options, ...limit })

@@ -10,8 +10,24 @@ export interface SpladeRegularizerWeightSchedulerOptions {
   warmupRatio?: number
 }
 
+type Weights = Pick<SpladeLoss, 'documentRegularizerWeight' | 'queryRegularizerWeight'>
+
+/** What a schedule has set last, and what it rises to: a training that stopped early leaves a loss below its own weights. */
+const SET = new WeakMap<SpladeLoss, { now: Weights; most: Weights }>()
+
+/** The weights that a loss was given. */
+function ownWeights(loss: SpladeLoss): Weights {
+  const set = SET.get(loss)
+  const own = <Name extends keyof Weights>(name: Name): Weights[Name] =>
+    set?.now[name] === loss[name] ? set.most[name] : loss[name]
+  return {
+    documentRegularizerWeight: own('documentRegularizerWeight'),
+    queryRegularizerWeight: own('queryRegularizerWeight'),
+  }
+}
+
 /**
- * Raises both weights of a {@link SpladeLoss} from 0 to those that it has now: a model that is made sparse before it has learned
+ * Raises both weights of a {@link SpladeLoss} from 0 to those that it was given: a model that is made sparse before it has learned
  * anything forgets most words for good. `SparseEncoderTrainer` adds one for each SpladeLoss that has none.
  *
  * ```ts
@@ -42,8 +58,9 @@ export class SpladeRegularizerWeightSchedulerCallback implements TrainerCallback
     this.loss = loss
     this.schedulerType = schedulerType
     this.warmupRatio = warmupRatio
-    this.maxDocumentRegularizerWeight = loss.documentRegularizerWeight
-    this.maxQueryRegularizerWeight = loss.queryRegularizerWeight
+    const { documentRegularizerWeight, queryRegularizerWeight } = ownWeights(loss)
+    this.maxDocumentRegularizerWeight = documentRegularizerWeight
+    this.maxQueryRegularizerWeight = queryRegularizerWeight
   }
 
   onTrainBegin({ state }: CallbackContext): void {
@@ -61,5 +78,11 @@ export class SpladeRegularizerWeightSchedulerCallback implements TrainerCallback
     const { loss, maxDocumentRegularizerWeight, maxQueryRegularizerWeight } = this
     loss.documentRegularizerWeight = maxDocumentRegularizerWeight * share
     if (maxQueryRegularizerWeight !== null) loss.queryRegularizerWeight = maxQueryRegularizerWeight * share
+    const { documentRegularizerWeight, queryRegularizerWeight } = loss
+    const most = {
+      documentRegularizerWeight: maxDocumentRegularizerWeight,
+      queryRegularizerWeight: maxQueryRegularizerWeight,
+    }
+    SET.set(loss, { now: { documentRegularizerWeight, queryRegularizerWeight }, most })
   }
 }
