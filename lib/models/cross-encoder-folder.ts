@@ -31,6 +31,7 @@ import {
   readLogitScore,
 } from './logit-score.js'
 import { type ModelFolder, modulesSchema } from './model-folder.js'
+import { checkModelClass } from './model-type.js'
 import { CHAT_TEMPLATE_FILE, readTokenizerFiles } from './tokenizer-files.js'
 
 /** A cross-encoder's folder as read: everything but the weights. */
@@ -170,6 +171,8 @@ async function readOwnConfig(folder: string) {
   const file = join(folder, 'config_sentence_transformers.json')
   const found = await readJson(file, modelConfigSchema)
   const none = { own: false, prompts: {}, defaultPromptName: null, activation: undefined, extra: {} }
+  // The transformer of a SentenceTransformer may become a cross-encoder; what others have would be lost without a word.
+  if (found?.model_type !== 'SentenceTransformer') checkModelClass(found?.model_type, 'CrossEncoder', file)
   if (found?.model_type !== 'CrossEncoder') return none
   const { prompts, default_prompt_name, activation_fn, model_type, __version__, ...extra } = found
   return { own: true, ...promptsOf(found, {}, file), activation: activation_fn, extra: extra as ConfigObject }

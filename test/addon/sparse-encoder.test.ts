@@ -3,7 +3,7 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { SentenceTransformer, SparseEmbeddings, SparseEncoder } from '../../lib/index.js'
+import { CrossEncoder, SentenceTransformer, SparseEmbeddings, SparseEncoder } from '../../lib/index.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
 const BERT = fileURLToPath(new URL('../../../test/parity/golden/sparse/bert/', import.meta.url))
@@ -20,6 +20,7 @@ async function changed(t: ExecutionContext, file: string, change: object): Promi
 test('the folder of another class says which class to use', async (t) => {
   const wrong = (file: string) => ({ code: 'ERR_INVALID_MODEL', message: RegExp(`${file}.*use SparseEncoder.load`) })
   await t.throwsAsync(SentenceTransformer.load(BERT), wrong('modules.json'))
+  await t.throwsAsync(CrossEncoder.load(BERT), wrong('config_sentence_transformers.json'))
   const config = 'config_sentence_transformers.json'
   const [dense, other] = [
     await changed(t, config, { model_type: 'SentenceTransformer' }),
