@@ -4,7 +4,7 @@ import { throwIfAborted } from '../io/abort.js'
 import { makeFolder } from '../io/files.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
 import { resolveModel } from '../models/hub.js'
-import { modelTypeOf } from '../models/model-type.js'
+import { modelTypeOf, textClassOf } from '../models/model-type.js'
 import {
   EVALUATION_KINDS,
   type EvaluationKind,
@@ -19,7 +19,7 @@ import { numberOf, textOf, textsOf, UsageError, type Values } from './command.js
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { tellBadRows } from './progress.js'
-import { loadTextModel, textClassOf } from './text-model.js'
+import { loadTextModel } from './text-model.js'
 
 export async function evaluateModel(values: Values, io: Io): Promise<number> {
   const [name] = values.words as [string]

@@ -1,8 +1,7 @@
 /** The model of a command that embeds texts, of the class that its folder names. */
-import { join } from 'node:path'
 import type { Embeddings } from '../models/embeddings.js'
 import { resolveModel } from '../models/hub.js'
-import { jsonObject, readJson } from '../models/json.js'
+import { type TextClass, textClassOf } from '../models/model-type.js'
 import type { MaxSimName } from '../models/multi-vector/folder.js'
 import { MultiVectorEncoder } from '../models/multi-vector-encoder.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
@@ -46,17 +45,8 @@ async function load(name: string, options: LoadOptions) {
   }
 }
 
-/** The class that a folder names; a SentenceTransformer unless it is another one. */
-export async function textClassOf(
-  path: string,
-): Promise<'SentenceTransformer' | 'SparseEncoder' | 'MultiVectorEncoder'> {
-  const named = (await readJson(join(path, 'config_sentence_transformers.json'), jsonObject))?.model_type
-  if (named === 'SparseEncoder') return named
-  return named === 'MultiVectorEncoder' || named === 'ColBERT' ? 'MultiVectorEncoder' : 'SentenceTransformer'
-}
-
 /** How a command says of which class a model is. */
-export function textModelClass(model: unknown): 'SentenceTransformer' | 'SparseEncoder' | 'MultiVectorEncoder' {
+export function textModelClass(model: unknown): TextClass {
   if (model instanceof SparseEncoder) return 'SparseEncoder'
   return model instanceof MultiVectorEncoder ? 'MultiVectorEncoder' : 'SentenceTransformer'
 }

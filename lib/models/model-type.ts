@@ -30,6 +30,16 @@ export function checkModelClass(found: string | undefined, wanted: ModelClass, f
   throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${reason}: not built`)
 }
 
+/** The classes whose models embed texts. */
+export type TextClass = Exclude<ModelClass, 'CrossEncoder'>
+
+/** The class that a folder names; a SentenceTransformer unless it is another one. */
+export async function textClassOf(path: string): Promise<TextClass> {
+  const named = (await readJson(join(path, 'config_sentence_transformers.json'), jsonObject))?.model_type
+  if (named === 'SparseEncoder') return named
+  return named === 'MultiVectorEncoder' || named === 'ColBERT' ? 'MultiVectorEncoder' : 'SentenceTransformer'
+}
+
 export const MODEL_TYPES = ['embedding', 'cross-encoder'] as const
 export type ModelType = (typeof MODEL_TYPES)[number]
 

@@ -7,6 +7,7 @@ import type { Call } from './call.js'
 import { invalid, noSuchTask, ServeError } from './errors.js'
 import type { Input, Inputs } from './inputs.js'
 import { type Cutting, checkBatch, checkLength, countCharacters, measure } from './prepare.js'
+import { transformerOf } from './served-model.js'
 
 export interface EmbedRequest {
   readonly inputs: Inputs
@@ -75,23 +76,32 @@ interface Parts {
 }
 
 async function begin(call: Call, request: EmbedRequest) {
+  const { lease, model, parts } = await beginWith(call, request, 'embedding')
+  if (!(model instanceof SentenceTransformer)) throw noSuchTask('model is not an embedding model')
+  return { lease, model, parts }
+}
+
+/** What a request asks for, and of which model. */
+export async function beginWith(call: Call, request: EmbedRequest, task: 'embedding' | 'sparse') {
   const { inputs, name } = request
   checkBatch<Input>(inputs, name, call)
-  const lease = call.lease(['embedding'], request.model)
-  const { model } = lease
-  if (!(model instanceof SentenceTransformer)) throw noSuchTask('model is not an embedding model')
+  const lease = call.lease([task], request.model)
+  const model = transformerOf(lease.model)
   call.takeTexts(inputs.items.length)
   return { lease, model, parts: await partsOf(call, model, request) }
 }
 
-async function partsOf(call: Call, model: SentenceTransformer, request: EmbedRequest): Promise<Parts> {
+type Tokenizing = Pick<SentenceTransformer, 'prompts' | 'defaultPromptName' | 'tokenizer'>
+
+async function partsOf(call: Call, model: Tokenizing, request: EmbedRequest): Promise<Parts> {
   const { inputs, name } = request
   const { facts, service } = call
   const { truncate = service.settings.autoTruncate, direction } = request.cutting
   const cutting = { truncate, direction }
   const promptName = request.promptName ?? service.settings.defaultPromptName ?? undefined
   const prompt = promptText(model, promptName)
-  const { tokenizer, maxSeqLength } = model
+  const { tokenizer } = model
+  const { maxSeqLength } = tokenizer
   const [texts, rows] = [new Map<number, string>(), new Map<number, Int32Array>()]
   for (const [i, item] of inputs.items.entries()) {
     if (typeof item === 'string') texts.set(i, item)
@@ -149,7 +159,8 @@ function checkIds(ids: readonly number[], vocabulary: number, name: string): voi
     throw invalid(`\`${name}[${wrong}]\` is ${ids[wrong]}, but the model has ${vocabulary} tokens`, name)
 }
 
-function features(rows: readonly Int32Array[], { tokenizer }: SentenceTransformer) {
+/** @returns the rows as a model's `forward` takes them */
+export function features(rows: readonly Int32Array[], { tokenizer }: Pick<Tokenizing, 'tokenizer'>) {
   const longest = Math.max(...rows.map(({ length }) => length))
   const matrix = (fill: number): TokenMatrix => ({
     data: new Int32Array(rows.length * longest).fill(fill),

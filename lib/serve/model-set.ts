@@ -1,7 +1,6 @@
 import { invalidArgument, suggestion } from '../errors.js'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { noSuchTask, ServeError } from './errors.js'
-import { type AnyModel, type Lease, type ModelTask, ServedModel } from './served-model.js'
+import { type AnyModel, type Lease, type ModelTask, ServedModel, transformerOf } from './served-model.js'
 
 /** In URLs and headers a name is written as it is. */
 export const MODEL_NAME = /^[\x21-\x7e]{1,200}$/
@@ -9,6 +8,7 @@ export const MODEL_NAME = /^[\x21-\x7e]{1,200}$/
 /** What a task needs, in the words of an error. */
 const NOUNS: Record<ModelTask, string> = {
   embedding: 'an embedding model',
+  sparse: 'an embedding model with SPLADE pooling',
   reranker: 'a re-ranker model',
   classifier: 'a classifier model',
 }
@@ -50,9 +50,10 @@ export class ModelSet {
 
   /** @throws ERR_INVALID_ARGUMENT for a prompt that a model of embeddings does not have */
   checkPrompt(name: string): void {
-    for (const [each, { model }] of this.#models) {
-      if (!(model instanceof SentenceTransformer) || Object.hasOwn(model.prompts, name)) continue
-      const known = Object.keys(model.prompts).join(', ') || 'none'
+    for (const [each, { model, task }] of this.#models) {
+      const embeds = task === 'embedding' || task === 'sparse'
+      if (!embeds || Object.hasOwn(transformerOf(model).prompts, name)) continue
+      const known = Object.keys(transformerOf(model).prompts).join(', ') || 'none'
       throw invalidArgument('defaultPromptName', `a prompt of ${each} (${known})`, name)
     }
   }

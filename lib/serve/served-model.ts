@@ -2,13 +2,14 @@ import { TextClassifier } from '../classification/text-classifier.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
+import { SparseEncoder } from '../models/sparse-encoder.js'
 import { checkOptions, checkType } from '../options.js'
 
 /** What can be served. */
-export type AnyModel = SentenceTransformer | CrossEncoder | TextClassifier
+export type AnyModel = SentenceTransformer | SparseEncoder | CrossEncoder | TextClassifier
 
-/** What a model does: `embedding`; `reranker`, with one score a pair; `classifier`, with a score for each label. */
-export type ModelTask = 'embedding' | 'reranker' | 'classifier'
+/** What a model does: `embedding`; `sparse` embeddings; `reranker`, with one score a pair; `classifier`, with a score for each label. */
+export type ModelTask = 'embedding' | 'sparse' | 'reranker' | 'classifier'
 
 export interface VersionOptions {
   /** Its name in `/info` and in the header `x-model-version`. Default: one more than the last number, from 1 on. */
@@ -110,11 +111,12 @@ export class ServedModel {
 
 export function taskOf(model: AnyModel): ModelTask {
   if (model instanceof SentenceTransformer) return 'embedding'
+  if (model instanceof SparseEncoder) return 'sparse'
   return model instanceof CrossEncoder && model.numLabels === 1 ? 'reranker' : 'classifier'
 }
 
 /** The transformer of a model. */
-export function transformerOf(model: AnyModel): SentenceTransformer | CrossEncoder {
+export function transformerOf(model: AnyModel): SentenceTransformer | SparseEncoder | CrossEncoder {
   return model instanceof TextClassifier ? model.model : model
 }
 
@@ -126,8 +128,8 @@ function checkedModel(model: unknown): AnyModel {
       'A classifier is served with its head: call fit or fitHead first',
     )
   }
-  if (model instanceof SentenceTransformer || model instanceof CrossEncoder) return model
-  throw invalidArgument('model', 'a SentenceTransformer, a CrossEncoder or a TextClassifier', model)
+  if ([SentenceTransformer, SparseEncoder, CrossEncoder].some((kind) => model instanceof kind)) return model as AnyModel
+  throw invalidArgument('model', 'a SentenceTransformer, a SparseEncoder, a CrossEncoder or a TextClassifier', model)
 }
 
 function checkedVersion(options: VersionOptions): string | undefined {

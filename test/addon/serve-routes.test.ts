@@ -1,6 +1,8 @@
 // Every route over HTTP, beside what the models themselves compute.
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import type { RunningServer } from '../../lib/serve/index.js'
+import type { SparseEncoder } from '../../lib/index.js'
+import { loadModel, type RunningServer, serve } from '../../lib/serve/index.js'
 import { get, post, serveTiny, type TinyModels, tinyModels } from '../helpers/served-models.js'
 
 let models: TinyModels
@@ -97,6 +99,37 @@ test('/embed_sparse says that no model is sparse', async (t) => {
   const { status, json } = await post(`${server.url}/embed_sparse`, { inputs: 'cat' })
   t.is(status, 424)
   t.is(json.error_type, 'Backend')
+})
+
+test('a sparse encoder answers /embed_sparse, and / , with the values that are not zero', async (t) => {
+  const folder = fileURLToPath(new URL('../../../test/parity/golden/sparse/bert/', import.meta.url))
+  await using sparse = (await loadModel(folder)) as SparseEncoder
+  const own = await serve({ models: { sparse, tiny: models.embedder }, port: 0 })
+  const expected = await sparse.encode(TEXTS)
+  const near = (found: { index: number; value: number }[], i: number) => {
+    const { indices, values } = expected.row(i)
+    t.deepEqual(
+      found.map(({ index }) => index),
+      [...indices],
+    )
+    for (const [k, { value }] of found.entries()) t.true(Math.abs(value - values[k]!) <= 1e-6)
+  }
+  try {
+    for (const path of ['/embed_sparse', '/']) {
+      const { status, json } = await post(own.url + path, { inputs: TEXTS })
+      t.is(status, 200)
+      t.is(json.length, TEXTS.length)
+      for (const i of TEXTS.keys()) near(json[i], i)
+    }
+    const { inputIds } = await sparse.tokenize([TEXTS[1]!])
+    near((await post(`${own.url}/embed_sparse`, { inputs: [[...inputIds.data]] })).json[0], 1)
+    t.like((await get(`${own.url}/info`)).json.model_type, { embedding: { pooling: 'splade' } })
+    t.is((await post(`${own.url}/models/tiny/embed_sparse`, { inputs: 'cat' })).status, 424)
+    t.is((await post(`${own.url}/models/sparse/embed`, { inputs: 'cat' })).status, 424)
+    t.is((await post(`${own.url}/embed_sparse`, { inputs: 'cat', prompt_name: 'none' })).status, 422)
+  } finally {
+    await own.close()
+  }
 })
 
 test('/similarity: cosines', async (t) => {

@@ -1,14 +1,15 @@
-import { noSuchTask } from '../errors.js'
+import { embedSparse } from '../embed-sparse.js'
 import { inputs, model, promptName, truncate, truncationDirection } from '../inputs.js'
-import { post } from '../route.js'
+import { json, post } from '../route.js'
 
-/** Source: text-embeddings-inference `embed_sparse`, whose answer for a model that is not sparse is that of every model here. */
+/** Source: text-embeddings-inference `embed_sparse`. */
 export const embedSparseRoute = post({
   method: 'POST',
   path: '/embed_sparse',
   tag: 'Text Embeddings Inference',
-  summary: 'Sparse embeddings; no model that can be served makes them yet',
+  summary: 'Sparse embeddings of texts, by a SparseEncoder',
   fields: { inputs, model, truncate, truncation_direction: truncationDirection, prompt_name: promptName },
+  example: { inputs: 'What is Deep Learning?' },
   answer: {
     description: 'For each input its values that are not zero',
     schema: {
@@ -19,7 +20,18 @@ export const embedSparseRoute = post({
       },
     },
   },
-  async handle() {
-    throw noSuchTask('Model is not an embedding model with SPLADE pooling')
+  async handle(call, body) {
+    const rows = await embedSparse(call, {
+      inputs: body.inputs,
+      name: 'inputs',
+      model: body.model,
+      cutting: { truncate: body.truncate, direction: body.truncation_direction },
+      promptName: body.prompt_name,
+    })
+    // Digits enough for a float32.
+    const short = (value: number) => Number(value.toPrecision(9))
+    return json(
+      rows.map(({ indices, values }) => Array.from(indices, (index, i) => ({ index, value: short(values[i]!) }))),
+    )
   },
 })

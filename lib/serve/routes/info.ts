@@ -1,7 +1,8 @@
+import { SparseEncoder } from '../../models/sparse-encoder.js'
 import type { Service } from '../call.js'
 import { labelsOf } from '../predict.js'
 import { get, json } from '../route.js'
-import { type AnyModel, type ServedModel, transformerOf } from '../served-model.js'
+import { type AnyModel, type ModelTask, type ServedModel, transformerOf } from '../served-model.js'
 import { packageVersion } from '../version.js'
 
 /** Tokens of a job of the engine at most, unless the server says otherwise. */
@@ -56,17 +57,22 @@ function described(name: string, served: ServedModel) {
     model_dtype: transformer.dtype,
     served_model_name: name,
     model_version: version,
-    model_type: { [task]: task === 'embedding' ? embeddingOf(model) : labels(model) },
+    model_type: typeOf(task, model),
     max_input_length: transformer.tokenizer.maxSeqLength,
     prompts: Object.keys(transformer.prompts),
   }
+}
+
+/** TEI tells of a sparse model by its pooling. */
+function typeOf(task: ModelTask, model: AnyModel): object {
+  return task === 'embedding' || task === 'sparse' ? { embedding: embeddingOf(model) } : { [task]: labels(model) }
 }
 
 function embeddingOf(model: AnyModel): object {
   if (!('modules' in model)) return {}
   const pooling = model.modules.find(({ type }) => type === 'Pooling')?.modes
   return {
-    pooling: Array.isArray(pooling) ? pooling.join('+') : 'mean',
+    pooling: model instanceof SparseEncoder ? 'splade' : Array.isArray(pooling) ? pooling.join('+') : 'mean',
     dimensions: model.embeddingDimension,
     similarity: model.similarityFnName,
   }

@@ -3,12 +3,18 @@ import { ServeError } from '../errors.js'
 import { post, type Reply, type Route } from '../route.js'
 import { type ModelTask, taskOf } from '../served-model.js'
 import { embedRoute } from './embed.js'
+import { embedSparseRoute } from './embed-sparse.js'
 import { predictRoute } from './predict.js'
 import { rerankRoute } from './rerank.js'
 import { similarityRoute } from './similarity.js'
 
 /** What TEI answers at `/` for a model of each task. */
-const USUAL: Record<ModelTask, Route> = { embedding: embedRoute, reranker: rerankRoute, classifier: predictRoute }
+const USUAL: Record<ModelTask, Route> = {
+  embedding: embedRoute,
+  sparse: embedSparseRoute,
+  reranker: rerankRoute,
+  classifier: predictRoute,
+}
 
 /**
  * The task of the model, or the one that the body tells: clients of Hugging Face's inference send all of them to one address.
