@@ -23,8 +23,10 @@ from sentence_transformers import (
     SentenceTransformerTrainingArguments,
 )
 from sentence_transformers.cross_encoder import losses as ce_losses
+from sentence_transformers.multi_vector_encoder import losses as multi_vector_losses
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
+from sentence_transformers.sparse_encoder import losses as sparse_losses
 
 torch.set_num_threads(1)
 GOLDEN = Path(__file__).parent / "golden"
@@ -93,7 +95,7 @@ def cross_encoder(folder):
 
 def citations():
     found = {}
-    for module in (losses, ce_losses):
+    for module in (losses, ce_losses, sparse_losses, multi_vector_losses):
         for name, kind in inspect.getmembers(module, inspect.isclass):
             try:
                 found[name] = kind.citation.fget(object.__new__(kind)).strip()
