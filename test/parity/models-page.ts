@@ -5,7 +5,7 @@ import { argv } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { moduleType } from '../../lib/models/modules/index.js'
 import { ARCHITECTURES, BUILT, SEQ2SEQ, WITHOUT_CLASSIFIER } from './architecture-goldens.js'
-import { type Kind, RELEASED, type ReleasedModel } from './manifest/released-models.js'
+import { KINDS, type Kind, RELEASED, type ReleasedModel } from './manifest/released-models.js'
 import { newestSpeeds, SPEED_HEAD, type Speeds } from './models-speed.js'
 import { figure, machine, readReports, tableOf } from './page.js'
 import type { Measurement, Report } from './report.js'
@@ -144,20 +144,28 @@ const seq2seq: Table = {
 
 /** Why a released model does not open; undefined where it does. */
 export function obstacle({ kind, architecture, modules }: ReleasedModel): string | undefined {
-  if (kind === 'sparse' || kind === 'multi-vector') return `${kind} models are not built`
   if (architecture !== 'static' && !BUILT.includes(architecture)) return `the architecture ${architecture} is not built`
   if (kind === 'cross-encoder') {
     if (WITHOUT_CLASSIFIER.includes(architecture)) return `${architecture} has no classifier`
     const other = modules.find((name) => name !== 'classifier' && name !== 'LogitScore')
     return other && `the head ${other} is not built`
   }
-  const missing = modules.find((name) => !isModule(name))
+  const missing = modules.find((name) => !(name === MASKED_HEAD ? isMasked(architecture) : isModule(name)))
   return missing && `the module ${missing} is not built`
 }
 
+/** Modules that the list of models names by what they do. */
+const MASKED_HEAD = 'MLM head'
+const ON_TOKENS = / on tokens$/
+
+const isMasked = (name: string) =>
+  built.some(({ architecture, masked }) => architecture === name && Object.keys(masked).length > 0)
+
 function isModule(name: string): boolean {
+  // Its folder is read by itself, as it has modules inside.
+  if (name === 'Router') return true
   try {
-    return moduleType(`sentence_transformers.models.${name}`, 'modules.json') !== undefined
+    return moduleType(`sentence_transformers.models.${name.replace(ON_TOKENS, '')}`, 'modules.json') !== undefined
   } catch {
     return false
   }
@@ -171,13 +179,13 @@ const released: Table = {
   about:
     `Of ${RELEASED.length} models on the hub that people use, ${opened.length} open. This is judged by their architecture and modules; ` +
     'not all of them were downloaded.',
-  head: ['`model_type`', 'Embeddings', 'Cross-encoders'],
+  head: ['`model_type`', 'Embeddings', 'Cross-encoders', 'Sparse', 'Multi-vector'],
   rows: [...new Set(opened.map(({ architecture }) => architecture))].map((architecture) => {
     const list = (kind: Kind) =>
       opened
         .flatMap((model) => (model.architecture === architecture && model.kind === kind ? [model.name] : []))
         .join(', ') || '–'
-    return { cells: [names(architecture), list('bi-encoder'), list('cross-encoder')], figures: none }
+    return { cells: [names(architecture), ...KINDS.map(list)], figures: none }
   }),
 }
 

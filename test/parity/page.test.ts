@@ -5,6 +5,7 @@ import test from 'ava'
 import * as evaluation from '../../lib/evaluation/index.js'
 import * as crossEncoderLosses from '../../lib/losses/cross-encoder/index.js'
 import * as losses from '../../lib/losses/index.js'
+import * as multiVectorLosses from '../../lib/losses/multi-vector/index.js'
 import * as util from '../../lib/search/util.js'
 import { resolveArguments } from '../../lib/training/arguments/arguments.js'
 import { PLANNED_ARGUMENTS } from '../../lib/training/arguments/planned-arguments.js'
@@ -20,6 +21,7 @@ const python = JSON.parse(readFileSync(new URL('test/parity/golden/names.json', 
   Section,
   string[]
 >
+const EVALUATION = ['evaluation', 'crossEncoderEvaluation', 'sparseEvaluation', 'multiVectorEvaluation'] as const
 const ours = (...sections: Section[]) =>
   new Set(manifest.flatMap((row) => (sections.includes(row.section) ? row.ours : [])))
 const missing = (expected: Iterable<string>, found: ReadonlySet<string>) =>
@@ -56,7 +58,8 @@ test('a page of models without figures is not written, and refusals have their r
   t.is(why('ms-marco-electra-base'), undefined)
   t.is(why('gtr-t5-base'), undefined)
   t.regex(why('gte-Qwen2-1.5B-instruct')!, /^the architecture .* is not built$/)
-  t.is(why('splade-v3'), 'sparse models are not built')
+  for (const name of ['splade-v3', 'colbertv2.0', 'GTE-ModernColBERT-v1']) t.is(why(name), undefined)
+  t.regex(why('jina-colbert-v2')!, /^the architecture .* is not built$/)
   t.is(RELEASED.length, 94)
 })
 
@@ -81,7 +84,8 @@ test('speeds are those of the benchmark, and absent without it', (t) => {
 test('everything that is exported has a row', (t) => {
   t.deepEqual(missing(functions(losses), ours('losses', 'sparseLosses')), [])
   t.deepEqual(missing(functions(crossEncoderLosses), ours('crossEncoderLosses')), [])
-  t.deepEqual(missing(functions(evaluation), ours('evaluation', 'crossEncoderEvaluation', 'sparseEvaluation')), [])
+  t.deepEqual(missing(functions(multiVectorLosses), ours('multiVectorLosses')), [])
+  t.deepEqual(missing(functions(evaluation), ours(...EVALUATION)), [])
   t.deepEqual(missing(functions(util), ours('util')), [])
   t.true(functions(losses).length > 30 && functions(evaluation).length > 20 && functions(util).length > 15)
 })
