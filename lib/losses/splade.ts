@@ -86,7 +86,7 @@ export class SpladeLoss implements Loss {
     const where = new.target.name
     const options = lossOptions(this, args, OPTIONS, { signature: WRAPPING })
     const { loss } = options
-    checkWrapped(where, loss)
+    checkWrapped(where, loss, 'SpladeLoss')
     this.loss = loss
     if (loss.similarityFnName) this.similarityFnName = loss.similarityFnName
     this.documentRegularizerWeight = options.documentRegularizerWeight

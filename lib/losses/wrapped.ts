@@ -13,8 +13,15 @@ export const innerLoss = needed(
   option<Loss, undefined>({ type: 'Loss', default: undefined, expected: 'a loss', fits: isLoss }),
 )
 
-/** @throws ERR_INVALID_ARGUMENT for a loss that reads more than sentence embeddings, and one of cross-encoders */
-export function checkWrapped(where: string, loss: Loss): void {
+/**
+ * @param name what `within` of a loss calls the holder
+ * @throws ERR_INVALID_ARGUMENT for a loss that reads more than sentence embeddings, one of cross-encoders, and a part of another loss
+ */
+export function checkWrapped(where: string, loss: Loss, name = where): void {
+  if (loss.within !== undefined && loss.within !== name) {
+    const message = `${where} cannot hold ${loss.type}: use it within ${loss.within}`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+  }
   const { requirements, type } = loss
   if (requirements.targets !== undefined || loss.computed !== undefined || 'pairing' in loss) {
     throw new SentenceTorchError(

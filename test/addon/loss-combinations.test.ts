@@ -58,6 +58,11 @@ const guide: losses.GuideModel = {
 
 const ranking = { columns: [2, 4], labels: none }
 const caching = { miniBatchSize: 2 }
+const splade = () => ({
+  loss: new losses.SparseMultipleNegativesRankingLoss(),
+  documentRegularizerWeight: 0.03,
+  queryRegularizerWeight: 0.05,
+})
 const CASES: Readonly<Record<string, Case | readonly Case[]>> = {
   MultipleNegativesRankingLoss: [
     { ...ranking, make: () => new losses.MultipleNegativesRankingLoss() },
@@ -170,6 +175,20 @@ const CASES: Readonly<Record<string, Case | readonly Case[]>> = {
       make: () => new losses.MSELoss({ projectionDim: 5 }),
     },
   ],
+  SparseDistillKLDivLoss: {
+    columns: [3, 4, WIDTH + 1],
+    labels: { scores: (columns) => rows(columns - 1) },
+    make: () => new losses.SparseDistillKLDivLoss(),
+  },
+  SparseMarginMSELoss: {
+    columns: [3, 4],
+    labels: { margins: (columns) => rows(columns - 2), scores: (columns) => rows(columns - 1) },
+    make: () => new losses.SparseMarginMSELoss(),
+  },
+  SparseMSELoss: { columns: [1, 2, 3], labels: teacher, make: () => new losses.SparseMSELoss() },
+  SpladeLoss: { ...ranking, make: () => new losses.SpladeLoss(splade()) },
+  CachedSpladeLoss: { ...ranking, make: () => new losses.CachedSpladeLoss({ ...splade(), ...caching }) },
+  FlopsLoss: { columns: [1], labels: none, make: () => new losses.FlopsLoss() },
   GlobalOrthogonalRegularizationLoss: {
     columns: [1, 2],
     labels: none,
@@ -210,9 +229,10 @@ const HOLDERS: Readonly<Record<string, (loss: losses.Loss) => losses.Loss>> = {
 function refusal(name: string, holder: string, loss: losses.Loss): RegExp | undefined {
   if (holder === 'alone') return undefined
   const [cuts, layers] = [/Matryoshka/.test(holder), /Adaptive|2d/.test(holder)]
-  if (/^(Denoising|MaskedLanguage|Custom)/.test(name)) return /cannot hold/
+  if (/^(Denoising|MaskedLanguage|Custom)/.test(name) || loss.within !== undefined) return /cannot hold/
   if (layers && /Tension|Adaptive|Matryoshka2d/.test(name)) return /which reads more than sentence embeddings/
-  const owns = name === 'SoftmaxLoss' || (loss as { projectionDim?: number | null }).projectionDim != null
+  const owns =
+    /^(Softmax|(Cached)?Splade)Loss$/.test(name) || (loss as { projectionDim?: number | null }).projectionDim != null
   return cuts && owns ? /fits one width of embeddings alone/ : undefined
 }
 
@@ -284,7 +304,7 @@ async function check(t: ExecutionContext, name: string, item: Case): Promise<voi
           const where = `${holder}, ${columns} columns, labels: ${form}, ${count} rows`
           const why = refusal(name, holder, item.make())
           const run = async () => step(hold(item.make()), dataset(columns, given, count))
-          if (name === 'Custom' && holder === 'alone') continue
+          if (/^(Custom|FlopsLoss)$/.test(name) && holder === 'alone') continue
           if (why !== undefined) {
             await t.throwsAsync(run, { instanceOf: Error, code: 'ERR_INVALID_ARGUMENT', message: why }, where)
             continue
