@@ -30,7 +30,8 @@ constexpr int64_t kRanked = int64_t{1} << 22;  // products with all documents at
 template <typename A>
 class Products {
  public:
-  Products(const at::Tensor& queries_CD, int64_t rows) : workspace_(at::kCPU), queries_CD_(queries_CD) {
+  // Detached: threads of a pool record gradients, whatever the calling thread does.
+  Products(const at::Tensor& queries_CD, int64_t rows) : workspace_(at::kCPU), queries_CD_(queries_CD.detach()) {
     if constexpr (std::is_same_v<A, float>) {
       kernels_ = product::kernels_for<float>(rows, queries_CD.size(1));
       if (kernels_ != nullptr) packed_ = product::pack(queries_CD, true, rows, workspace_);

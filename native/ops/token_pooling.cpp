@@ -65,7 +65,7 @@ std::vector<Merge> merges_of(const float* from, int64_t n) {
       y = last;
       least = has_last ? distances.at(x, last) : std::numeric_limits<double>::infinity();
       for (int64_t i = 0; i < n; ++i) {
-        if (size[i] == 0 || i == x || distances.at(x, i) >= least) continue;
+        if (size[i] == 0 || i == x || !(distances.at(x, i) < least)) continue;
         least = distances.at(x, i);
         y = i;
       }
