@@ -1,8 +1,9 @@
-// node bench/multi-vector.mjs [--python PYTHON] [--rounds N] [--parts scores,encode,train] [--steps N]: models with a vector for each token
-// (ColBERT) beside sentence-transformers, in turns (ours, theirs, ours, …), each trial in a process of its own. One JSON line a part:
+// node bench/multi-vector.mjs [--python PYTHON] [--rounds N] [--parts scores,encode,train] [--steps N] [--texts N]
+// [--clock wall|processor]: models with a vector for each token (ColBERT) beside sentence-transformers, in turns (ours, theirs, ours, …),
+// each trial in a process of its own. One JSON line a part:
 //
 //   scores  milliseconds of MaxSim: 64 queries of 32 vectors with 1,000 documents of 40 to 180, of 128 numbers
-//   encode  texts a second of 500 SQuAD passages: a vector for each token, beside `encode` of our own dense model, and Python's
+//   encode  texts a second of SQuAD passages (500): a vector for each token, beside `encode` of our own dense model, and Python's
 //   train   milliseconds a step on SQuAD pairs, batch 32, from all-MiniLM-L6-v2 with a new projection, dropout on
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -28,6 +29,9 @@ const { values: options, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     parts: { type: 'string', default: 'scores,encode,train' },
     steps: { type: 'string', default: '8' },
+    texts: { type: 'string', default: '500' },
+    // The processor time of all threads says more where other programs run beside.
+    clock: { type: 'string', default: 'wall' },
   },
 })
 const STEPS = Number(options.steps)
@@ -52,11 +56,24 @@ function pairs(count) {
   }))
 }
 
+/** Milliseconds. */
+function now() {
+  if (options.clock === 'wall') return performance.now()
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+function passages() {
+  return lines('dev-passages.jsonl')
+    .slice(0, Number(options.texts))
+    .map(({ passage }) => passage)
+}
+
 async function timed(work, least = 3) {
   await work()
-  const start = performance.now()
+  const start = now()
   for (let i = 0; i < least; i++) await work()
-  return (performance.now() - start) / least
+  return (now() - start) / least
 }
 
 function randomRows(lengths) {
@@ -73,16 +90,12 @@ const OURS = {
     return timed(() => maxSimMatrix('maxsim', queries, documents), 5)
   },
   async encode() {
-    const texts = lines('dev-passages.jsonl')
-      .slice(0, 500)
-      .map(({ passage }) => passage)
+    const texts = passages()
     const model = await MultiVectorEncoder.load(MODEL)
     return (1000 * texts.length) / (await timed(() => model.encodeDocument(texts), 2))
   },
   async dense() {
-    const texts = lines('dev-passages.jsonl')
-      .slice(0, 500)
-      .map(({ passage }) => passage)
+    const texts = passages()
     const model = await SentenceTransformer.load(MODEL)
     return (1000 * texts.length) / (await timed(() => model.encode(texts), 2))
   },
@@ -99,7 +112,7 @@ const OURS = {
         loggingStrategy: 'no',
         reportTo: 'none',
       },
-      callbacks: [{ onStepEnd: () => void times.push(performance.now()) }],
+      callbacks: [{ onStepEnd: () => void times.push(now()) }],
       progress: false,
     }).train()
     return (times.at(-1) - times[1]) / STEPS
@@ -120,11 +133,14 @@ if (positionals[0] === 'trial') {
   const { cpuKernels, threads } = loadAddon().runtime()
   const machine = { processor: cpus()[0].model, kernels: cpuKernels, threads, cores: cpus().length }
   for (const part of options.parts.split(',')) {
+    const amounts = ['--steps', options.steps, '--texts', options.texts, '--clock', options.clock]
     const found = { ours: [], theirs: [], ...(part === 'encode' && { dense: [] }) }
     for (let round = 0; round < Number(options.rounds); round++) {
-      found.ours.push(trial(process.execPath, [own, 'trial', part, '--steps', options.steps]))
-      found.dense?.push(trial(process.execPath, [own, 'trial', 'dense']))
-      found.theirs.push(trial(options.python, [peer, part, MODEL, fileURLToPath(DATA), options.steps]))
+      found.ours.push(trial(process.execPath, [own, 'trial', part, ...amounts]))
+      found.dense?.push(trial(process.execPath, [own, 'trial', 'dense', ...amounts]))
+      found.theirs.push(
+        trial(options.python, [peer, part, MODEL, fileURLToPath(DATA), options.steps, options.texts, options.clock]),
+      )
     }
     const [ours, theirs] = [median(found.ours), median(found.theirs)]
     const times = part === 'encode' ? ours / theirs : theirs / ours
@@ -136,6 +152,7 @@ if (positionals[0] === 'trial') {
       JSON.stringify({
         theme: 'multi-vector',
         part,
+        clock: options.clock,
         ours,
         theirs,
         ...dense,

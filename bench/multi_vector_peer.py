@@ -1,4 +1,4 @@
-"""A trial of sentence-transformers for bench/multi-vector.mjs: python multi_vector_peer.py PART MODEL DATA STEPS. Prints one JSON line."""
+"""A trial of sentence-transformers for bench/multi-vector.mjs: PART MODEL DATA STEPS TEXTS CLOCK. Prints one JSON line."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ from sentence_transformers.util import maxsim
 from transformers import TrainerCallback
 
 part, model_path, data, steps = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+now = time.perf_counter if sys.argv[6] == "wall" else time.process_time
 
 
 def lines(name):
@@ -20,10 +21,10 @@ def lines(name):
 
 def timed(work, least):
     work()
-    start = time.perf_counter()
+    start = now()
     for _ in range(least):
         work()
-    return (time.perf_counter() - start) / least * 1000
+    return (now() - start) / least * 1000
 
 
 def pairs(count):
@@ -38,7 +39,7 @@ class Times(TrainerCallback):
         self.at = []
 
     def on_step_end(self, args, state, control, **more):
-        self.at.append(time.perf_counter())
+        self.at.append(now())
 
 
 if part == "scores":
@@ -47,12 +48,12 @@ if part == "scores":
     value = timed(lambda: maxsim(queries, documents), 5)
 elif part == "encode":
     model = MultiVectorEncoder(model_path, device="cpu")
-    texts = [row["passage"] for row in lines("dev-passages.jsonl")[:500]]
+    texts = [row["passage"] for row in lines("dev-passages.jsonl")[:int(sys.argv[5])]]
     value = 1000 * len(texts) / timed(lambda: model.encode_document(texts), 2)
 else:
     model, times = MultiVectorEncoder(model_path, device="cpu"), Times()
-    args = MultiVectorEncoderTrainingArguments("runs/multi-vector-peer", max_steps=steps + 2, per_device_train_batch_size=32, save_strategy="no",
-                                               logging_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True)
+    args = MultiVectorEncoderTrainingArguments("runs/multi-vector-peer", max_steps=steps + 2, per_device_train_batch_size=32,
+                                               save_strategy="no", logging_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True)
     MultiVectorEncoderTrainer(model=model, args=args, train_dataset=Dataset.from_list(pairs(32 * (steps + 2))), callbacks=[times]).train()
     value = (times.at[-1] - times.at[1]) / steps * 1000
 print(json.dumps({"value": value}))
