@@ -10,6 +10,7 @@
 #include "engine/training_pass.h"
 #include "losses/loss.h"
 #include "ops/max_sim.h"
+#include "ops/product.h"
 #include "ops/token_pooling.h"
 #include "training.h"
 
@@ -71,6 +72,8 @@ TEST(MaxSim, ThreadsChangeNoBit) {
     const Threads threads(count);
     return max_sim(queries.vectors(), documents.vectors(), {});
   };
+  if (!product::available(queries.x_TD))
+    GTEST_SKIP() << "ATen multiplies here, whose sums depend on the number of rows";
   EXPECT_TRUE(same_bits(run(1), run(3)));
 }
 
