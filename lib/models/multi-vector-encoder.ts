@@ -28,11 +28,9 @@ import { maxSimMatrix, maxSimPairs, pooled, type TokenEmbeddingsLike } from './m
 import { type TokenPlan, tokenPlan } from './multi-vector/token-plan.js'
 import { EncodeProgress } from './progress.js'
 import type { ModuleDescription } from './sentence-transformer.js'
+import { copyTexts, withPromptOf } from './text-inputs.js'
 import { TokenEmbeddings } from './token-embeddings.js'
 import type { WeightFiles } from './weights.js'
-
-/** Names of prompts of which the first one that a model has is used. */
-const PROMPT_NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] }
 
 /** A document, found by `rank`. */
 export interface RankedVectors {
@@ -165,7 +163,7 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
     given: MultiVectorEncodeOptions = {},
   ): Promise<Embeddings | TokenEmbeddings> {
     checkMultiVectorEncodeOptions(given)
-    const found = await this.#encode(copyTexts(input), { ...given })
+    const found = await this.#encode(typeof input === 'string' ? [input] : copyTexts(input), { ...given })
     return typeof input === 'string' ? found.row(0) : found
   }
 
@@ -234,7 +232,7 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
     checkInteger('topK', topK, 1)
     checkType('returnDocuments', returnDocuments, 'boolean')
     if (typeof query !== 'string') throw invalidArgument('query', 'a string', query)
-    const texts = copyTexts(documents)
+    const texts = typeof documents === 'string' ? [documents] : copyTexts(documents)
     const asked = await this.encodeQuery([query], encode)
     const { data } = await this.similarity(asked, await this.encodeDocument(texts, encode))
     return Array.from(data, (score, corpusId) => ({ corpusId, score }))
@@ -305,10 +303,7 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
   }
 
   #withTask(options: MultiVectorEncodeOptions, task: Task): MultiVectorEncodeOptions {
-    const given = { ...options, task }
-    if (options.prompt !== undefined || options.promptName !== undefined) return given
-    const promptName = PROMPT_NAMES[task].find((name) => Object.hasOwn(this.prompts, name))
-    return promptName === undefined ? given : { ...given, promptName }
+    return { ...withPromptOf(this.prompts, options, task), task }
   }
 
   async #encode(texts: readonly string[], options: MultiVectorEncodeOptions): Promise<TokenEmbeddings> {
@@ -361,15 +356,6 @@ function joined(rows: readonly Float32Array[], width: number, normalized: boolea
   const data = new Float32Array(offsets[rows.length]! * width)
   for (const [i, row] of rows.entries()) data.set(row, offsets[i]! * width)
   return new TokenEmbeddings(normalized ? normalizeRows(data, width) : data, offsets, width)
-}
-
-function copyTexts(given: unknown): string[] {
-  if (typeof given === 'string') return [given]
-  if (!Array.isArray(given)) throw invalidArgument('texts', 'a string or an array of strings', given)
-  const texts = given.slice()
-  const wrong = texts.findIndex((text) => typeof text !== 'string')
-  if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
-  return texts
 }
 
 /** @internal `MultiVectorEncoder.load` with another engine; the tests' entrance. */

@@ -39,6 +39,7 @@ import { moduleList, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
 import type { Parts } from './start-engine.js'
+import { copyTexts, withPromptOf } from './text-inputs.js'
 import type { EncodeOptions, LoadOptions, TaskOptions } from './types.js'
 import { WeightFiles } from './weights.js'
 
@@ -50,9 +51,6 @@ export interface ModuleDescription {
 
 type TokenOptions = EncodeOptions & { outputValue: 'token_embeddings' }
 type RowOptions = EncodeOptions & { outputValue?: 'sentence_embedding' | 'pooler_output' }
-
-/** Names of prompts of which the first one that a model has is used. */
-const PROMPT_NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] }
 
 // The constructor is private; `loadWith` at the end of this file is not a member.
 let create: (parts: Parts) => SentenceTransformer
@@ -486,18 +484,12 @@ export class SentenceTransformer extends BaseModel<Parts> {
 
   /** @internal What `encodeQuery` or `encodeDocument` puts in front of every text. */
   promptFor(side: 'query' | 'document'): string {
-    return this.promptOf(this.#withPrompt({}, side))
+    return this.promptOf(withPromptOf(this.prompts, {}, side))
   }
 
   /** What `encodeQuery` and `encodeDocument` add: the task, for a Router, and a prompt. */
   #withSide(options: EncodeOptions, side: 'query' | 'document'): EncodeOptions {
-    return { task: side, ...this.#withPrompt(options, side) }
-  }
-
-  #withPrompt(options: EncodeOptions, side: 'query' | 'document'): EncodeOptions {
-    if (options.prompt !== undefined || options.promptName !== undefined) return options
-    const promptName = PROMPT_NAMES[side].find((name) => Object.hasOwn(this.prompts, name))
-    return promptName === undefined ? options : { ...options, promptName }
+    return { task: side, ...withPromptOf(this.prompts, options, side) }
   }
 
   async #encodeRows(
@@ -560,14 +552,6 @@ export class SentenceTransformer extends BaseModel<Parts> {
       put,
     })
   }
-}
-
-function copyTexts(given: unknown): string[] {
-  if (!Array.isArray(given)) throw invalidArgument('texts', 'a string or an array of strings', given)
-  const texts = given.slice()
-  const wrong = texts.findIndex((text) => typeof text !== 'string')
-  if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
-  return texts
 }
 
 /** @internal `SentenceTransformer.load` with another engine; the tests' entrance. */

@@ -43,6 +43,7 @@ import {
   sparseRow,
   sparseSimilarity,
 } from './sparse-similarity.js'
+import { copyTexts, withPromptOf } from './text-inputs.js'
 import type { TaskOptions } from './types.js'
 import type { WeightFiles } from './weights.js'
 
@@ -60,8 +61,6 @@ export interface Sparsity {
   sparsityRatio: number
 }
 
-/** Names of prompts of which the first one that a model has is used. */
-const PROMPT_NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] }
 /** Numbers of the dense rows that a job of the engine gives at most: 16 MB. */
 const JOB_NUMBERS = 2 ** 22
 
@@ -223,7 +222,7 @@ export class SparseEncoder extends BaseModel<SparseParts> {
 
   /** `encode` with the prompt named `query`, unless another is given. Source: `SparseEncoder.encode_query`. */
   async encodeQuery(input: string | readonly string[], options: SparseEncodeOptions = {}): Promise<SparseEmbeddings> {
-    return this.encode(input, { task: 'query', ...this.#withPrompt(options, 'query') })
+    return this.encode(input, { task: 'query', ...withPromptOf(this.prompts, options, 'query') })
   }
 
   /**
@@ -234,7 +233,7 @@ export class SparseEncoder extends BaseModel<SparseParts> {
     input: string | readonly string[],
     options: SparseEncodeOptions = {},
   ): Promise<SparseEmbeddings> {
-    return this.encode(input, { task: 'document', ...this.#withPrompt(options, 'document') })
+    return this.encode(input, { task: 'document', ...withPromptOf(this.prompts, options, 'document') })
   }
 
   /**
@@ -282,7 +281,7 @@ export class SparseEncoder extends BaseModel<SparseParts> {
 
   /** @internal What `encodeQuery` or `encodeDocument` puts in front of every text. */
   promptFor(side: 'query' | 'document'): string {
-    return this.promptOf(this.#withPrompt({}, side))
+    return this.promptOf(withPromptOf(this.prompts, {}, side))
   }
 
   /**
@@ -413,20 +412,6 @@ export class SparseEncoder extends BaseModel<SparseParts> {
     const folder = await readSparseFolder(path, () => addon)
     return (await openSparseWeights(folder)).weights
   }
-
-  #withPrompt(options: SparseEncodeOptions, side: 'query' | 'document'): SparseEncodeOptions {
-    if (options.prompt !== undefined || options.promptName !== undefined) return options
-    const promptName = PROMPT_NAMES[side].find((name) => Object.hasOwn(this.prompts, name))
-    return promptName === undefined ? options : { ...options, promptName }
-  }
-}
-
-function copyTexts(given: unknown): string[] {
-  if (!Array.isArray(given)) throw invalidArgument('texts', 'a string or an array of strings', given)
-  const texts = given.slice()
-  const wrong = texts.findIndex((text) => typeof text !== 'string')
-  if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
-  return texts
 }
 
 /** @internal `SparseEncoder.load` with another engine; the tests' entrance. */

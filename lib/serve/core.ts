@@ -132,7 +132,7 @@ export class Core implements Answerer {
     try {
       if (model !== undefined) this.service.models.named(model)
       // Before the body is read: what is refused is to take nothing from what is in work.
-      if (route.method === 'POST' && route.tag !== 'Learning' && this.service.texts.isFull) throw overloaded()
+      if (route.takesTexts && this.service.texts.isFull) throw overloaded()
       const body = route.method === 'POST' ? await readJson(asked, call) : undefined
       const reply: Reply = await route.handle(call, body, rest)
       call.computed()

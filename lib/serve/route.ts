@@ -20,6 +20,8 @@ export interface Route {
   readonly errors: ErrorShape
   /** Whether it is answered without an API key. */
   readonly isPublic: boolean
+  /** Whether it takes texts to a model: such a request is refused, body unread, where no more texts may be in work. */
+  readonly takesTexts: boolean
   /** Members of its body; none for GET. */
   readonly fields: Fields
   readonly example?: unknown
@@ -28,25 +30,31 @@ export interface Route {
   handle(call: Call, body: unknown, rest: string): Promise<Reply>
 }
 
-type Parts<F extends Fields> = Omit<Route, 'handle' | 'errors' | 'isPublic' | 'fields'> &
-  Partial<Pick<Route, 'errors' | 'isPublic'>> & {
+type Parts<F extends Fields> = Omit<Route, 'handle' | 'errors' | 'isPublic' | 'takesTexts' | 'fields'> &
+  Partial<Pick<Route, 'errors' | 'isPublic' | 'takesTexts'>> & {
     readonly fields: F
     handle(call: Call, body: BodyOf<F>): Promise<Reply>
   }
 
-/** A route that takes a body. */
-export function post<F extends Fields>({ errors = 'tei', isPublic = false, ...parts }: Parts<F>): Route {
+/** A route that takes a body; texts to a model, too, unless it says otherwise. */
+export function post<F extends Fields>({
+  errors = 'tei',
+  isPublic = false,
+  takesTexts = true,
+  ...parts
+}: Parts<F>): Route {
   const handle = (call: Call, body: unknown) => parts.handle(call, readBody(parts.fields, body))
-  return { ...parts, errors, isPublic, handle }
+  return { ...parts, errors, isPublic, takesTexts, handle }
 }
 
 /** A route that takes none, and is public unless it says otherwise. */
 export function get(
-  parts: Omit<Route, 'handle' | 'method' | 'errors' | 'isPublic' | 'fields'> &
+  parts: Omit<Route, 'handle' | 'method' | 'errors' | 'isPublic' | 'takesTexts' | 'fields'> &
     Partial<Pick<Route, 'errors' | 'isPublic'>> & { handle(call: Call, rest: string): Promise<Reply> },
 ): Route {
   const { errors = 'tei', isPublic = true } = parts
-  return { ...parts, method: 'GET', errors, isPublic, fields: {}, handle: (call, _, rest) => parts.handle(call, rest) }
+  const more = { errors, isPublic, takesTexts: false, fields: {} }
+  return { ...parts, method: 'GET', ...more, handle: (call, _, rest) => parts.handle(call, rest) }
 }
 
 export function json(value: unknown): Reply {

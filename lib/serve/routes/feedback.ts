@@ -11,6 +11,7 @@ export const feedbackRoute = post({
   method: 'POST',
   path: '/feedback',
   tag: 'Learning',
+  takesTexts: false,
   summary: 'Pairs of a query and a text that fits it, from which the next version of the model learns',
   fields: {
     model,

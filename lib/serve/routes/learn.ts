@@ -6,6 +6,7 @@ export const learnRoute = post({
   method: 'POST',
   path: '/learn',
   tag: 'Learning',
+  takesTexts: false,
   summary: 'Trains the next version now; the answer comes when the training has begun',
   fields: { model },
   example: {},

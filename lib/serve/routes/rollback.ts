@@ -8,6 +8,7 @@ export const rollbackRoute = post({
   method: 'POST',
   path: '/rollback',
   tag: 'Learning',
+  takesTexts: false,
   summary: 'Lets the version before serve again; a training that runs is stopped',
   fields: { model },
   example: {},
