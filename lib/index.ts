@@ -90,6 +90,7 @@ export { WeightedLayerPooling, type WeightedLayerPoolingOptions } from './models
 export { LambdaTokenPooling, type PoolFunction } from './models/multi-vector/lambda-token-pooling.js'
 export type { MultiVectorEncodeOptions, MultiVectorLoadOptions, TokenPooling } from './models/multi-vector/options.js'
 export type { QueryExpansion } from './models/multi-vector/query-expansion.js'
+export type { TokenData, TokenPrecision } from './models/multi-vector/precision.js'
 export { maxSimMatrix, maxSimPairs, type TokenEmbeddingsLike } from './models/multi-vector/scores.js'
 export {
   MultiVectorEncoder,
@@ -104,7 +105,12 @@ export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-optio
 export { SparseEmbeddings, type SparseEmbeddingsParts, type SparseRow } from './models/sparse-embeddings.js'
 export { SparseEncoder, type Sparsity, type WeightedToken } from './models/sparse-encoder.js'
 export type { SparseEncodeOptions, SparseLoadOptions } from './models/sparse-options.js'
-export { TokenEmbeddings } from './models/token-embeddings.js'
+export {
+  type AnyTokenEmbeddings,
+  TokenEmbeddings,
+  type TokenEmbeddingsOptions,
+  type TokenRow,
+} from './models/token-embeddings.js'
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'

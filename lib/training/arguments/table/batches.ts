@@ -116,10 +116,10 @@ export const LENGTH_AND_BATCHES = {
   ),
   maxSeqLength: argument(
     nullable(either(tokensOfText, numbersByName(undefined, tokensOfText), (value) => typeof value === 'number')),
-    'Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model.',
+    'Limit of tokens in a text: one number, or an object with one for each column; of multi-vector models also for `query` and `document`. `null`: that of the model.',
     {
-      python: null,
-      differs: 'there only of multi-vector models',
+      python: 'max_length',
+      differs: 'there only of multi-vector models, by task; a column by its name comes first',
       takes: 'a whole number of at least 1, or such numbers by column',
     },
   ),
