@@ -89,8 +89,8 @@ export { type NewTransformerOptions, Transformer, type TransformerOptions } from
 export { WeightedLayerPooling, type WeightedLayerPoolingOptions } from './models/modules/weighted-layer-pooling.js'
 export { LambdaTokenPooling, type PoolFunction } from './models/multi-vector/lambda-token-pooling.js'
 export type { MultiVectorEncodeOptions, MultiVectorLoadOptions, TokenPooling } from './models/multi-vector/options.js'
-export type { QueryExpansion } from './models/multi-vector/query-expansion.js'
 export type { TokenData, TokenPrecision } from './models/multi-vector/precision.js'
+export type { QueryExpansion } from './models/multi-vector/query-expansion.js'
 export { maxSimMatrix, maxSimPairs, type TokenEmbeddingsLike } from './models/multi-vector/scores.js'
 export {
   MultiVectorEncoder,

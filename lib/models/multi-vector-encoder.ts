@@ -170,7 +170,8 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
     checkMultiVectorEncodeOptions(given)
     const { precision = 'float32', ...options } = given
     const isOne = typeof input === 'string'
-    if (isOne && precision !== 'float32') throw invalidArgument('precision of one text', 'float32, or a list', precision)
+    if (isOne && precision !== 'float32')
+      throw invalidArgument('precision of one text', 'float32, or a list', precision)
     const found = await this.#encode(isOne ? [input] : copyTexts(input), options)
     return isOne ? found.row(0) : found.toPrecision(precision)
   }

@@ -133,14 +133,15 @@ export class TokenEmbeddings<P extends TokenPrecision = 'float32'> {
     checkOptions('toPrecision', options, ['ranges'])
     const { dimension } = this
     const given = options.ranges === undefined ? undefined : checkedRanges(options.ranges, dimension)
-    if (given && (precision as TokenPrecision) !== 'int8') throw invalidArgument(`ranges of ${precision}`, 'none', options.ranges)
-    const own: AnyTokenEmbeddings = this
-    if (own.precision === precision && !given) return own as TokenEmbeddings<Q>
-    const offsets = own.offsets.slice()
+    if (given && (precision as TokenPrecision) !== 'int8')
+      throw invalidArgument(`ranges of ${precision}`, 'none', options.ranges)
+    const own: TokenPrecision = this.precision
+    if (own === precision && !given) return this as unknown as TokenEmbeddings<Q>
+    const offsets = this.offsets.slice()
     const floats =
-      own.precision === 'float32'
-        ? (own.data as Float32Array)
-        : await decoded(own.precision, own.data as Uint16Array | Int8Array, dimension, own.ranges)
+      own === 'float32'
+        ? (this.data as Float32Array)
+        : await decoded(own, this.data as Uint16Array | Int8Array, dimension, this.ranges)
     if (precision === 'float32') return new TokenEmbeddings(floats, offsets, dimension) as unknown as TokenEmbeddings<Q>
     const { data, ranges } = await encoded(floats, dimension, precision as Exclude<Q, 'float32'>, given)
     return new TokenEmbeddings<Q>(data as TokenData[Q], offsets, dimension, { precision, ranges })

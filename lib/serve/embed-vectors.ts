@@ -59,14 +59,20 @@ export async function scoreVectors(
   return call.work('predict', leased, async () => {
     const queries = await model.encodeQuery(asked.texts, asked.options)
     const documents = await model.encodeDocument(given.texts, given.options)
-    const { data } = isRaw ? await model.similarity(queries, documents) : await maxSimMatrix('meanmaxsim', queries, documents)
+    const { data } = isRaw
+      ? await model.similarity(queries, documents)
+      : await maxSimMatrix('meanmaxsim', queries, documents)
     if (firstNotFinite(data) !== -1) throw new ServeError('Backend', 'Backend error: score is NaN')
     return [...data]
   })
 }
 
 /** Checked and counted texts, and how `encode` is asked for them. */
-async function prepared(call: Call, model: MultiVectorEncoder, { texts, name, cutting, task, promptName }: VectorRequest) {
+async function prepared(
+  call: Call,
+  model: MultiVectorEncoder,
+  { texts, name, cutting, task, promptName }: VectorRequest,
+) {
   const { service, facts } = call
   const chosen = promptName ?? service.settings.defaultPromptName ?? undefined
   const prompt = task !== undefined && promptName === undefined ? model.promptFor(task) : promptText(model, chosen)

@@ -18,7 +18,8 @@ namespace {
 TokenCode to_code(const std::string& name, const std::string& field) {
   if (name == "float16") return TokenCode::kFloat16;
   if (name == "int8") return TokenCode::kInt8;
-  check(name == "binary", "ERR_INVALID_ARGUMENT", "Expected float16, int8 or binary for ", field, " but received ", name);
+  check(name == "binary", "ERR_INVALID_ARGUMENT", "Expected float16, int8 or binary for ", field, " but received ",
+        name);
   return TokenCode::kBits;
 }
 
@@ -32,7 +33,8 @@ const float* to_numbers_of(const Fields& fields, const char* name, int64_t dim, 
 }
 
 TokenCodes to_codes(const Fields& fields, int64_t dim, const Napi::Uint8Array& bytes, std::vector<Napi::Value>& keep) {
-  TokenCodes out{.code = to_code(fields.string("precision"), fields.path("precision")), .data = bytes.Data(), .width = dim};
+  TokenCodes out{
+      .code = to_code(fields.string("precision"), fields.path("precision")), .data = bytes.Data(), .width = dim};
   const bool is_even = reinterpret_cast<uintptr_t>(out.data) % 2 == 0;
   check(out.code != TokenCode::kFloat16 || is_even, "ERR_INVALID_ARGUMENT", "Expected ", fields.path("codes"),
         " at a multiple of 2 bytes");

@@ -84,7 +84,8 @@ TEST(MaxSim, CodesAreDecodedBlockByBlock) {
     std::vector<uint8_t> bytes(tokens * width * 2);
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 167 + i / 251);
     std::vector<float> scales(width), shifts(width);
-    for (int64_t d = 0; d < width; ++d) scales[d] = 0.01F + 0.001F * static_cast<float>(d), shifts[d] = 0.5F - scales[d];
+    for (int64_t d = 0; d < width; ++d)
+      scales[d] = 0.01F + 0.001F * static_cast<float>(d), shifts[d] = 0.5F - scales[d];
     std::vector<uint16_t> halves(tokens * width);
     for (size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<uint16_t>((i * 40503) & 0xBFFF);  // below 2
     for (const TokenCode code : {TokenCode::kFloat16, TokenCode::kInt8, TokenCode::kBits}) {
@@ -96,9 +97,10 @@ TEST(MaxSim, CodesAreDecodedBlockByBlock) {
         for (int64_t d : {int64_t{0}, width - 1}) {
           const auto byte = static_cast<float>(static_cast<int8_t>(bytes[t * width + d]));
           const bool is_one = ((bytes[t * bits + d / 8] ^ 0x80) >> (7 - d % 8) & 1) != 0;
-          const float expected = code == TokenCode::kInt8    ? byte * scales[d] + shifts[d]
-                                 : code == TokenCode::kBits ? (is_one ? 1.0F : -1.0F)
-                                                            : static_cast<float>(c10::Half(halves[t * width + d], c10::Half::from_bits()));
+          const float expected = code == TokenCode::kInt8 ? byte * scales[d] + shifts[d]
+                                 : code == TokenCode::kBits
+                                     ? (is_one ? 1.0F : -1.0F)
+                                     : static_cast<float>(c10::Half(halves[t * width + d], c10::Half::from_bits()));
           EXPECT_NEAR(numbers_TD[t][d].item<float>(), expected, 1e-6) << width << " " << t << " " << d;
         }
       }

@@ -96,7 +96,9 @@ for (const precision of ['float16', 'int8', 'binary'] as const) {
     const made = await EmbeddingIndex.create(path, { embeddings: parts[0]!, precision })
     await made.add({ embeddings: parts[1]! })
     await made.add({ embeddings: await parts[2]!.toPrecision(precision) })
-    const kept = await Promise.all(parts.map(async (part) => (await part.toPrecision(precision)).toPrecision('float32')))
+    const kept = await Promise.all(
+      parts.map(async (part) => (await part.toPrecision(precision)).toPrecision('float32')),
+    )
     const { data } = await maxSimMatrix('maxsim', queries, TokenEmbeddings.fromRows(kept.flatMap((part) => [...part])))
     const opened = await EmbeddingIndex.open(path)
     for (const index of [made, opened]) {
@@ -118,7 +120,10 @@ for (const precision of ['float16', 'int8', 'binary'] as const) {
 }
 
 test('numbers beyond float16 are refused by their row', async (t) => {
-  const large = TokenEmbeddings.fromRows([embeddings(new Float32Array(2), 1, 2), embeddings(Float32Array.of(1, 7e4), 1, 2)])
+  const large = TokenEmbeddings.fromRows([
+    embeddings(new Float32Array(2), 1, 2),
+    embeddings(Float32Array.of(1, 7e4), 1, 2),
+  ])
   await t.throwsAsync(EmbeddingIndex.create(newPath(), { embeddings: large, precision: 'float16' }), {
     code: 'ERR_INVALID_DATA',
     message: /row\(1\)/,

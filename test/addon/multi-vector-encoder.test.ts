@@ -125,7 +125,13 @@ test('maxSeqLength by task, by column and for all; the model keeps its own lengt
   await model.dispose()
   // A fixed expansion is the length of queries, whatever is said.
   const fixed = await MultiVectorEncoder.load(CLASSIC)
-  const trainer = new MultiVectorEncoderTrainer({ model: fixed, trainDataset, loss, args: { maxSeqLength: 4 }, progress: false })
+  const trainer = new MultiVectorEncoderTrainer({
+    model: fixed,
+    trainDataset,
+    loss,
+    args: { maxSeqLength: 4 },
+    progress: false,
+  })
   const maker = (trainer as unknown as { batchMaker(parts: object): AnyBatchMaker }).batchMaker({ loss, dataset: '' })
   const { offsets } = await maker.make({ dataset: trainDataset, rows: Int32Array.of(0) }, { epoch: 0, index: 0 })
   t.deepEqual([...offsets], [0, 10, 14])

@@ -195,14 +195,24 @@ test('a multi-vector encoder answers /embed_all, /v1/multi-vector and the re-ran
     }
     const similarity = { inputs: { source_sentence: 'a', sentences: ['b'] } }
     await refused('/models/colbert/similarity', similarity, 424, /colbert is not an embedding model/)
-    await refused('/models/tiny/v1/multi-vector', { input: 'a' }, 424, /tiny is not a model with an embedding for each token/)
+    await refused(
+      '/models/tiny/v1/multi-vector',
+      { input: 'a' },
+      424,
+      /tiny is not a model with an embedding for each token/,
+    )
     await refused('/models/colbert/embed_all', { inputs: [[1, 2]] }, 422, /takes texts, no token ids/)
     await refused('/v1/multi-vector', { input: 'a', dimensions: 3 }, 422, /have 4 numbers/)
     const long = 'cat '.repeat(30)
     const document = { inputs: long, prompt_name: 'document' }
     await refused('/models/colbert/embed_all', { ...document, truncate: false }, 422, /less than 12 tokens. Given: 33/)
-    await refused('/models/colbert/embed_all', { ...document, truncation_direction: 'left' }, 422, /truncation_direction/)
-    await refused('/models/colbert/embed_all', { inputs: '' }, 422, /empty/)
+    await refused(
+      '/models/colbert/embed_all',
+      { ...document, truncation_direction: 'left' },
+      422,
+      /truncation_direction/,
+    )
+    await refused('/models/colbert/embed_all', { inputs: '' }, 400, /empty/)
     t.is((await ask('/models/colbert/embed_all', document)).status, 200)
   } finally {
     await own.close()

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { maxSimMatrix, maxSimPairs, MultiVectorEncoder, TokenEmbeddings } from '../../lib/index.js'
+import { MultiVectorEncoder, maxSimMatrix, maxSimPairs, TokenEmbeddings } from '../../lib/index.js'
 import { report } from './report.js'
 
 const GOLDEN = fileURLToPath(new URL('../../../test/parity/golden/', import.meta.url))
@@ -86,7 +86,10 @@ test('encode and rank take a precision', async (t) => {
     t.deepEqual([...coded.data], [...(await plain.toPrecision(precision)).data])
     t.deepEqual([...coded.offsets], [...plain.offsets])
     const { data } = await model.similarity(asked, coded)
-    t.true(data.every((score, i) => Math.abs(score - exact.data[i]!) <= allowed), `${precision}: ${data} ${exact.data}`)
+    t.true(
+      data.every((score, i) => Math.abs(score - exact.data[i]!) <= allowed),
+      `${precision}: ${data} ${exact.data}`,
+    )
     const ranked = await model.rank('a cat', texts, { precision })
     t.deepEqual(
       ranked.map(({ corpusId, score }) => [corpusId, score]),
@@ -102,7 +105,10 @@ test('encode and rank take a precision', async (t) => {
 test('codes that do not fit are refused', async (t) => {
   const refused = (work: () => unknown, message: RegExp) => t.throws(work, { code: 'ERR_INVALID_ARGUMENT', message })
   const offsets = Int32Array.of(0, 2)
-  refused(() => new TokenEmbeddings(new Int8Array(3), offsets, 9, { precision: 'binary' }), /4 entries of binary.*found 3/)
+  refused(
+    () => new TokenEmbeddings(new Int8Array(3), offsets, 9, { precision: 'binary' }),
+    /4 entries of binary.*found 3/,
+  )
   refused(() => new TokenEmbeddings(new Float32Array(4), offsets, 2, { precision: 'int8' } as never), /Int8Array/)
   refused(() => new TokenEmbeddings(new Float32Array(4), offsets, 2, { precision: 'int4' } as never), /float16.*int4/)
   const int8 = (ranges: number[]) =>

@@ -79,7 +79,10 @@ async function rangesOf(data: Float32Array, dimension: number, slice: TimeSlice)
 }
 
 /** By which a byte becomes a number: byte × scale + shift, the middle of its step. Without ranges the byte itself. */
-export function scalesOf(ranges: Embeddings | undefined, dimension: number): { scales: Float32Array; shifts: Float32Array } {
+export function scalesOf(
+  ranges: Embeddings | undefined,
+  dimension: number,
+): { scales: Float32Array; shifts: Float32Array } {
   if (!ranges) return { scales: new Float32Array(dimension).fill(1), shifts: new Float32Array(dimension) }
   const extremes = extremesOf(ranges)
   const scales = stepsOf(extremes)

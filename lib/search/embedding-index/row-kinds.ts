@@ -76,7 +76,10 @@ export function checkFiniteRows(rows: OwnRows, name: string): void {
     const at = (rows.data as Uint16Array).findIndex((bits) => (bits & 0x7c00) === 0x7c00)
     if (at === -1) return
     const row = rows.offsets.findLastIndex((offset) => offset <= Math.floor(at / rows.dimension))
-    throw new SentenceTorchError('ERR_INVALID_DATA', `Expected finite numbers in ${name}.row(${row}), found one beyond float16`)
+    throw new SentenceTorchError(
+      'ERR_INVALID_DATA',
+      `Expected finite numbers in ${name}.row(${row}), found one beyond float16`,
+    )
   }
 }
 

@@ -3,7 +3,12 @@ import { TimeSlice } from '../../data/time-slice.js'
 import { damaged } from '../../io/damaged.js'
 import { type Embeddings, embeddings } from '../../models/embeddings.js'
 import type { MaxSimName } from '../../models/multi-vector/folder.js'
-import { checkedRanges, TOKEN_ARRAYS, type TokenData, type TokenPrecision } from '../../models/multi-vector/precision.js'
+import {
+  checkedRanges,
+  TOKEN_ARRAYS,
+  type TokenData,
+  type TokenPrecision,
+} from '../../models/multi-vector/precision.js'
 import { type AnyTokenEmbeddings, TokenEmbeddings } from '../../models/token-embeddings.js'
 import { MaxSimHits } from '../max-sim-hits.js'
 import { type Segment, vectorBytes } from './format.js'

@@ -26,7 +26,13 @@ export const embedAllRoute = post({
     const promptName = body.prompt_name
     const shared = { name: 'inputs', cutting, promptName }
     if (!(lease.model instanceof MultiVectorEncoder)) {
-      const found = await embedTokens(call, { ...shared, inputs: body.inputs, model: body.model, lease, normalize: false })
+      const found = await embedTokens(call, {
+        ...shared,
+        inputs: body.inputs,
+        model: body.model,
+        lease,
+        normalize: false,
+      })
       return { body: pieces(found), type: 'application/json' }
     }
     checkBatch(body.inputs, 'inputs', call)

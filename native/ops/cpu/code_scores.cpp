@@ -84,8 +84,8 @@ static void scaled_bytes(int64_t width, int64_t count, const int8_t* codes_RD, c
     float* out = out_RD + r * width;
     int64_t d = 0;
     for (; d + kLanes <= width; d += kLanes) {
-      *reinterpret_cast<Vector*>(out + d) =
-          floats_of(row + d) * *reinterpret_cast<const Vector*>(scales + d) + *reinterpret_cast<const Vector*>(shifts + d);
+      *reinterpret_cast<Vector*>(out + d) = floats_of(row + d) * *reinterpret_cast<const Vector*>(scales + d) +
+                                            *reinterpret_cast<const Vector*>(shifts + d);
     }
     for (; d < width; ++d) out[d] = static_cast<float>(row[d]) * scales[d] + shifts[d];
   }

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-// Rows of few bits: comparisons with one query, and their numbers. Integers are exact; sums of products follow the order
-// of the instruction set, since they only choose rows that are scored again.
+// Rows of few bits: comparisons with one query, and their numbers. Integers are exact; sums of products follow the
+// order of the instruction set, since they only choose rows that are scored again.
 namespace st::kernels {
 
 struct CodeScores {
@@ -16,7 +16,8 @@ struct CodeScores {
   // out[r][d] = codes[r][d] * scales[d] + shifts[d]
   void (*scaled_bytes)(int64_t width, int64_t count, const int8_t* codes_RD, const float* scales, const float* shifts,
                        float* out_RD);
-  // out[r][d] = 1 or -1 where bit d of row r is 1 or 0. A row has whole bytes, each less 128, with the first bit highest.
+  // out[r][d] = 1 or -1 where bit d of row r is 1 or 0. A row has whole bytes, each less 128, with the first bit
+  // highest.
   void (*signs)(int64_t width, int64_t count, const uint8_t* rows, float* out_RD);
 };
 

@@ -90,7 +90,13 @@ function filesOf(base: string): Files {
     PARTS.map((name) => Buffer.concat([parts[name], Buffer.alloc(padding(parts[name].length))])),
   )
   const head = {
-    ...{ format: kind === 'dense' ? 1 : 2, sequence: 1, rows: ROWS, end: 2 * HEAD_BYTES + SEGMENT_BYTES + data.length, dimension: DIMENSION },
+    ...{
+      format: kind === 'dense' ? 1 : 2,
+      sequence: 1,
+      rows: ROWS,
+      end: 2 * HEAD_BYTES + SEGMENT_BYTES + data.length,
+      dimension: DIMENSION,
+    },
     ...{ precision, scoreFunction: kind === 'tokens' ? 'maxsim' : kind === 'sparse' ? 'dot' : 'cosine' },
     ...{ hasIds: true, hasTexts: true, ...(kind !== 'dense' && { kind }) },
     model: { name: 'a', probe: Buffer.from(floats(DIMENSION)).toString('base64'), width: DIMENSION },

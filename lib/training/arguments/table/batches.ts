@@ -118,8 +118,8 @@ export const LENGTH_AND_BATCHES = {
     nullable(either(tokensOfText, numbersByName(undefined, tokensOfText), (value) => typeof value === 'number')),
     'Limit of tokens in a text: one number, or an object with one for each column; of multi-vector models also for `query` and `document`. `null`: that of the model.',
     {
-      python: 'max_length',
-      differs: 'there only of multi-vector models, by task; a column by its name comes first',
+      python: null,
+      differs: 'there `max_length`, of multi-vector models alone and not by column',
       takes: 'a whole number of at least 1, or such numbers by column',
     },
   ),
