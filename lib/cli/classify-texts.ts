@@ -8,7 +8,7 @@ import { checkApart } from './data-output.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { BadRows, Counter } from './progress.js'
-import { inGroups, readAllTexts } from './texts.js'
+import { inGroups, readAllTexts } from '../data/input-texts.js'
 
 /** Texts in memory: enough for the engine to sort them by length. */
 const GROUP = 4096

@@ -21,7 +21,7 @@ import { textOf, textsOf, UsageError, type Values } from './command.js'
 import { evaluationSpec } from './evaluate-model.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
-import { readAllTexts } from './texts.js'
+import { readAllTexts } from '../data/input-texts.js'
 
 const MOST_SENTENCES = 40
 

@@ -8,7 +8,7 @@ import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { PARITY_TEXTS } from './parity-texts.js'
 import { pythonVectors, savedVectors } from './python-vectors.js'
-import { inGroups, readAllTexts } from './texts.js'
+import { inGroups, readAllTexts } from '../data/input-texts.js'
 
 const TOLERANCE = 1e-4
 /** Whole sets of vectors are compared in memory. */

@@ -15,7 +15,7 @@ import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { BadRows, Counter } from './progress.js'
 import { loadTextModel, type TextModel } from './text-model.js'
-import { inGroups, readAllTexts } from './texts.js'
+import { inGroups, readAllTexts } from '../data/input-texts.js'
 
 /** Texts of one addition. */
 const GROUP = 8192

@@ -17,7 +17,7 @@ import type { Io } from './io.js'
 import { loadOptions, pairLoadOptions } from './model-options.js'
 import { tellBadRows } from './progress.js'
 import { serviceOf } from './service-options.js'
-import { readAllTexts } from './texts.js'
+import { readAllTexts } from '../data/input-texts.js'
 
 /** Options of the program and of `mineHardNegatives`. */
 const NAMES = {

@@ -5,7 +5,7 @@ import { given, numberOf, type Values } from './command.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { loadTextModel } from './text-model.js'
-import { inGroups, readAllTexts } from './texts.js'
+import { inGroups, readAllTexts } from '../data/input-texts.js'
 
 /** Queries that are searched together. */
 const GROUP = 256

@@ -8,7 +8,7 @@ import { loadOptions } from './model-options.js'
 import { readNpyFile } from './npy.js'
 import { searchIndexFile } from './search-index.js'
 import { loadTextModel, textModelClass } from './text-model.js'
-import { readAllTexts } from './texts.js'
+import { readAllTexts } from '../data/input-texts.js'
 
 export async function searchTexts(values: Values, io: Io): Promise<number> {
   const [name, corpusFile] = values.words as [string, string | undefined]

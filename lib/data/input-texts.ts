@@ -1,7 +1,7 @@
-/** Texts of files and of stdin, some at a time. */
-import { opener } from '../data/readers/index.js'
-import { readLines, withoutReturn } from '../data/readers/lines.js'
-import { listed } from '../data/readers/names.js'
+/** Texts of files, and of stdin where there is one, some at a time. */
+import { opener } from './readers/index.js'
+import { readLines, withoutReturn } from './readers/lines.js'
+import { listed } from './readers/names.js'
 import { describe, SentenceTorchError } from '../errors.js'
 
 export interface TextSource {
@@ -9,7 +9,8 @@ export interface TextSource {
   inputs: readonly string[]
   /** The column of files with columns. Default: `text`, else the only column of texts of the first row. */
   column?: string | undefined
-  stdin: AsyncIterable<Uint8Array>
+  /** What `-` stands for. Default: nothing, so that it is a file. */
+  stdin?: AsyncIterable<Uint8Array> | undefined
   /** Leaves rows out that are no text; gets their errors. Default: the first one is thrown. */
   onBadRow?: ((error: SentenceTorchError) => void) | undefined
 }
@@ -25,7 +26,7 @@ export async function* readAllTexts({
   onBadRow,
 }: TextSource): AsyncGenerator<readonly string[]> {
   for (const input of inputs) {
-    if (input === '-') yield* linesOf(stdin)
+    if (input === '-' && stdin) yield* linesOf(stdin)
     else if (isTable(input)) yield* columnTexts(input, column, onBadRow)
     else for await (const lines of readLines(input)) yield lines.map(withoutReturn)
   }
