@@ -46,8 +46,7 @@ export async function encodeToFolder(values: Values, io: Io): Promise<number> {
   bad.tell(io.err)
   const { written, found, dimension, total, complete } = result
   const report = { rows: result.rows, total, dimensions: dimension, written, found, complete }
-  if (options.json)
-    io.out(`${JSON.stringify({ ...report, output, badRows: bad.count, seconds: counter.seconds })}\n`)
+  if (options.json) io.out(`${JSON.stringify({ ...report, output, badRows: bad.count, seconds: counter.seconds })}\n`)
   else {
     const rest = complete ? 'all files are there' : 'files of other shards are missing'
     counter.end(`${dimension} dimensions → ${output}: ${written} files written, ${found} found, ${rest}`)

@@ -1,4 +1,6 @@
 /** `sentence-torch encode`: texts pass the model group by group, from the reader to the writer. */
+
+import { KIND_OF_CLASS } from '../corpus/model.js'
 import { type EncodedRows, type RowLayout, widthOf } from '../corpus/rows.js'
 import {
   DENSE_FORMATS,
@@ -10,7 +12,6 @@ import {
   rowWriter,
   type Sink,
 } from '../corpus/writers/index.js'
-import { KIND_OF_CLASS } from '../corpus/model.js'
 import { inGroups, readAllTexts } from '../data/input-texts.js'
 import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'

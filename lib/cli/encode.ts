@@ -68,7 +68,10 @@ export const encode: Command = {
     },
     'skip-bad-rows': { type: 'boolean', help: 'leave out rows that are no text, and count them' },
     ...LOAD_OPTIONS,
-    json: { type: 'boolean', help: 'report rows, dimensions and seconds as one JSON object; needs --output or --output-folder' },
+    json: {
+      type: 'boolean',
+      help: 'report rows, dimensions and seconds as one JSON object; needs --output or --output-folder',
+    },
   },
   examples: [
     ['npx sentence-torch encode all-MiniLM-L6-v2 texts.txt --output texts.npy', 'a text in each line'],

@@ -1,10 +1,11 @@
 /** `sentence-torch quantize`. */
+
+import { npyHeader } from '../corpus/writers/index.js'
 import { writeFileAtomic } from '../io/atomic.js'
 import { type Precision, quantizeEmbeddings } from '../search/quantize.js'
 import { textOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
 import { readNpyFile } from './npy.js'
-import { npyHeader } from '../corpus/writers/index.js'
 
 export async function quantizeFile(values: Values, io: Io): Promise<number> {
   const [input] = values.words as [string]

@@ -4,7 +4,7 @@ import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
-import { identityOf, type IndexModel } from '../search/embedding-index/model-identity.js'
+import { type IndexModel, identityOf } from '../search/embedding-index/model-identity.js'
 import { quantizeEmbeddings } from '../search/quantize.js'
 import { type EncodeFilesOptions, type EncodePlan, planOf, rangesHash } from './encode-options.js'
 import { EncodedFolder, TextsHash } from './folder.js'
@@ -135,7 +135,12 @@ class Run {
       throw new SentenceTorchError('ERR_INVALID_DATA', `Expected texts in ${this.plan.inputs.join(', ')}, found none`)
     const complete = await this.folder.finish(this.#total)
     const { dimension } = this.folder.settings.rows
-    return { ...{ rows: this.#rows, total: this.#total, dimension }, written: this.#written, found: this.#found, complete }
+    return {
+      ...{ rows: this.#rows, total: this.#total, dimension },
+      written: this.#written,
+      found: this.#found,
+      complete,
+    }
   }
 
   async #skip(): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type SentenceTorchError, invalidArgument } from '../errors.js'
+import { invalidArgument, type SentenceTorchError } from '../errors.js'
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
 import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType, listOfNames } from '../options.js'
 import type { Precision } from '../search/quantize.js'

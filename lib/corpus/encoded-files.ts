@@ -10,7 +10,13 @@ import type { Metric } from '../native/types.js'
 import { checkInteger, checkOptions, checkSignal } from '../options.js'
 import type { RowKind } from '../search/embedding-index/format.js'
 import { checkIdentity, type IndexModel } from '../search/embedding-index/model-identity.js'
-import { checkFiniteRows, checkRows, countOf, type IndexRowsLike, ownRows } from '../search/embedding-index/row-kinds.js'
+import {
+  checkFiniteRows,
+  checkRows,
+  countOf,
+  type IndexRowsLike,
+  ownRows,
+} from '../search/embedding-index/row-kinds.js'
 import { hitsOf } from '../search/hits.js'
 import type { Precision } from '../search/quantize.js'
 import type { SearchHit } from '../search/search-options.js'
@@ -128,7 +134,10 @@ export class EncodedFiles {
         first += lengthOfRows(block.rows)
       }
       if (first === record.end) continue
-      throw damaged(join(this.path, record.file), `it has ${first - record.first} rows, and its manifest says another number`)
+      throw damaged(
+        join(this.path, record.file),
+        `it has ${first - record.first} rows, and its manifest says another number`,
+      )
     }
   }
 

@@ -92,7 +92,9 @@ export class EncodedFolder {
 
   async #record(index: number): Promise<FileRecord | undefined> {
     const path = this.#recordPath(index)
-    const bytes = await readFile(path).catch(absent(undefined)).catch(failedTo(`read ${path}`))
+    const bytes = await readFile(path)
+      .catch(absent(undefined))
+      .catch(failedTo(`read ${path}`))
     return bytes && parseJson(bytes, path, fileRecordSchema)
   }
 

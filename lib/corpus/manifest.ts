@@ -13,7 +13,7 @@ import {
   type TypeOf,
   text,
 } from '../io/schema.js'
-import { type ModelIdentity, identitySchema } from '../search/embedding-index/model-identity.js'
+import { identitySchema, type ModelIdentity } from '../search/embedding-index/model-identity.js'
 import { FILE_FORMATS, PRECISIONS } from './encode-options.js'
 
 export const MANIFEST = 'manifest.json'

@@ -1,8 +1,9 @@
 /** Texts of files, and of stdin where there is one, some at a time. */
+
+import { describe, SentenceTorchError } from '../errors.js'
 import { opener } from './readers/index.js'
 import { readLines, withoutReturn } from './readers/lines.js'
 import { listed } from './readers/names.js'
-import { describe, SentenceTorchError } from '../errors.js'
 
 export interface TextSource {
   /** Files, or `-`. */

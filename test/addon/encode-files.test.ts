@@ -1,7 +1,17 @@
 // Texts into the files of a folder: the rows are those of `encode`, whoever writes them and however often it is stopped. One test after
 // the other: calls of one model that come together share jobs, whose last bits depend on their size.
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -53,7 +63,10 @@ test.after.always(() => Promise.all([model, sparse, multi].map((one) => one?.dis
 /** Digests of all files of a folder. */
 function bytesOf(folder: string): Record<string, string> {
   const names = readdirSync(folder).sort()
-  const digest = (name: string) => createHash('sha256').update(readFileSync(join(folder, name))).digest('hex')
+  const digest = (name: string) =>
+    createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex')
   return Object.fromEntries(names.map((name) => [name, digest(name)]))
 }
 
@@ -78,7 +91,8 @@ for (const format of ['parquet', 'npy', 'safetensors'] as const) {
     const options = { inputs: at('texts.txt'), format, rowsPerFile: 1200, withTexts: format === 'parquet' }
     const output = newFolder()
     const parts = []
-    for (const index of [2, 0, 1]) parts.push(await encodeFiles(model, { ...options, output, shard: { index, count: 3 } }))
+    for (const index of [2, 0, 1])
+      parts.push(await encodeFiles(model, { ...options, output, shard: { index, count: 3 } }))
     t.deepEqual(
       parts.map(({ rows, total, written, found, complete }) => [rows, total, written, found, complete]),
       [
@@ -93,7 +107,11 @@ for (const format of ['parquet', 'npy', 'safetensors'] as const) {
     const values = joined(found)
     t.is(values.length, expected.length)
     t.true(values.every((value, i) => Math.abs(value - expected[i]!) <= 1e-6))
-    if (format === 'parquet') t.deepEqual(found.flatMap(({ texts }) => texts!), TEXTS)
+    if (format === 'parquet')
+      t.deepEqual(
+        found.flatMap(({ texts }) => texts!),
+        TEXTS,
+      )
     const alone = newFolder()
     t.true((await encodeFiles(model, { ...options, output: alone })).complete)
     t.deepEqual(bytesOf(alone), bytesOf(output))
@@ -131,7 +149,7 @@ test.serial('a call that was stopped, and files that were damaged: called again,
   const controller = new AbortController()
   const stopped = encodeFiles(model, {
     ...{ ...whole, output, signal: controller.signal },
-    onProgress: (rows) => rows > 10 && controller.abort(),
+    onProgress: (rows) => rows >= 10 && controller.abort(),
   })
   await t.throwsAsync(stopped, { code: 'ERR_ABORTED' })
   t.deepEqual(readdirSync(output).sort(), ['manifest.json', 'part-000000.json', 'part-000000.parquet'])
@@ -155,7 +173,7 @@ test.serial('a call that was stopped, and files that were damaged: called again,
   for (const one of spoil) {
     one()
     written.push((await encodeFiles(model, { ...whole, output })).written)
-    const { ['.part-000000.parquet.tmp-00000000-1-1-000000000000']: _, ...found } = bytesOf(output)
+    const { '.part-000000.parquet.tmp-00000000-1-1-000000000000': _, ...found } = bytesOf(output)
     t.deepEqual(found, expected)
   }
   t.deepEqual(written, [1, 1, 1, 1, 0, 0])
@@ -177,9 +195,17 @@ test.serial('a folder of another model, of other options and of other texts is r
   await refused(model, { normalizeEmbeddings: true }, /normalizeEmbeddings was false and is now true/)
   await refused(model, { task: 'query' }, /task was not set and is now "query"/)
   await refused(model, { truncateDim: 8 }, /dimension was 32 and is now 8/)
-  await refused(model, { format: 'npy', rowsPerFile: 5 }, /format was "parquet" and is now "npy"; perFile was 10 and is now 5/)
+  await refused(
+    model,
+    { format: 'npy', rowsPerFile: 5 },
+    /format was "parquet" and is now "npy"; perFile was 10 and is now 5/,
+  )
   writeFileSync(at('changed.txt'), `${FEW.with(13, 'red').join('\n')}\n`)
-  await refused(model, { inputs: at('changed.txt') }, /other texts: part-000001\.parquet is not of texts 10 to 19 of .*changed/)
+  await refused(
+    model,
+    { inputs: at('changed.txt') },
+    /other texts: part-000001\.parquet is not of texts 10 to 19 of .*changed/,
+  )
   writeFileSync(at('fewer.txt'), `${FEW.slice(0, 20).join('\n')}\n`)
   await refused(model, { inputs: at('fewer.txt') }, /part-000002\.parquet has rows beyond the 20 texts/)
   t.deepEqual(bytesOf(options.output), before)
@@ -208,7 +234,12 @@ test.serial('two processes of one shard: the second is told', async (t) => {
 })
 
 test.serial('texts of lines, columns and archives, several files one after the other', async (t) => {
-  writeFileSync(at('a.jsonl'), FEW.slice(0, 12).map((body) => `${JSON.stringify({ id: 1, body })}\n`).join(''))
+  writeFileSync(
+    at('a.jsonl'),
+    FEW.slice(0, 12)
+      .map((body) => `${JSON.stringify({ id: 1, body })}\n`)
+      .join(''),
+  )
   writeFileSync(at('b.txt.gz'), gzipSync(FEW.slice(12, 20).join('\n')))
   await Dataset.fromColumns({ body: FEW.slice(20), other: FEW.slice(20) }).toFile(at('c.parquet'))
   const inputs = ['a.jsonl', 'b.txt.gz', 'c.parquet'].map(at)
@@ -217,7 +248,10 @@ test.serial('texts of lines, columns and archives, several files one after the o
   const plain = few({ format: 'npy' })
   await encodeFiles(model, plain)
   t.deepEqual(bytesOf(options.output), bytesOf(plain.output))
-  writeFileSync(at('bad.jsonl'), `${JSON.stringify({ text: 'red' })}\n{"text": 1}\n${JSON.stringify({ text: 'cat' })}\n`)
+  writeFileSync(
+    at('bad.jsonl'),
+    `${JSON.stringify({ text: 'red' })}\n{"text": 1}\n${JSON.stringify({ text: 'cat' })}\n`,
+  )
   const bad = few({ inputs: at('bad.jsonl') })
   await t.throwsAsync(encodeFiles(model, bad), { code: 'ERR_INVALID_DATA', message: /line 2 of .*bad\.jsonl/ })
   const errors: string[] = []

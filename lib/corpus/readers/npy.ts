@@ -2,8 +2,8 @@
 import type { FileHandle } from 'node:fs/promises'
 import { openFile } from '../../io/open-file.js'
 import { systemError } from '../../io/system-error.js'
-import { BLOCK_BYTES, arrayOf, misread, numberBytes, type RowBlock } from './block.js'
 import type { RowLayout } from '../rows.js'
+import { arrayOf, BLOCK_BYTES, misread, numberBytes, type RowBlock } from './block.js'
 
 /** Bytes per system call. */
 const PIECE = 2 ** 24

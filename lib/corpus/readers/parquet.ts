@@ -6,11 +6,7 @@ import type { DenseRows, EncodedRows, RowLayout } from '../rows.js'
 import { arrayOf, misread, numberBytes, type RowBlock } from './block.js'
 
 /** The rows of a file, a row group at a time. @param withTexts whether it has texts */
-export async function* parquetBlocks(
-  path: string,
-  layout: RowLayout,
-  withTexts: boolean,
-): AsyncGenerator<RowBlock> {
+export async function* parquetBlocks(path: string, layout: RowLayout, withTexts: boolean): AsyncGenerator<RowBlock> {
   const own = layout.kind === 'sparse' ? ['indices', 'values'] : ['embedding']
   for await (const { names, columns } of readParquet(path, { columns: [...(withTexts ? ['text'] : []), ...own] })) {
     const of = (name: string) => columns[names.indexOf(name)] as unknown[]

@@ -12,11 +12,7 @@ export function npyHeader(rows: number, width: number, precision: Precision = 'f
   const header = Buffer.alloc(NPY_HEADER, ' ')
   header.write('\x93NUMPY\x01\x00', 'latin1')
   header.writeUInt16LE(NPY_HEADER - 10, 8)
-  header.write(
-    `{'descr': '${TYPES[precision]}', 'fortran_order': False, 'shape': (${rows}, ${width}), }`,
-    10,
-    'latin1',
-  )
+  header.write(`{'descr': '${TYPES[precision]}', 'fortran_order': False, 'shape': (${rows}, ${width}), }`, 10, 'latin1')
   header.write('\n', NPY_HEADER - 1, 'latin1')
   return header
 }
