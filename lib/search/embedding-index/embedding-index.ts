@@ -21,20 +21,18 @@ import {
   countOf,
   dimensionOf,
   type IndexRowsLike,
-  inPrecision,
   KIND_NAMES,
   kindOf,
   type OwnRows,
   ownRows,
-  packRows,
   scoreOf,
 } from './row-kinds.js'
 import { type IndexSearch, searchIndex } from './search.js'
+import { segmentOf } from './segment-data.js'
 import { SparseStore } from './sparse-store.js'
 import { readTextOf } from './text-store.js'
 import { TokenStore } from './token-store.js'
 import { VectorStore } from './vector-store.js'
-import { packTexts, type SegmentData } from './write-segment.js'
 
 export type { IndexPrecision, RowKind } from './format.js'
 export type { IndexRowsLike } from './row-kinds.js'
@@ -152,11 +150,8 @@ export class EmbeddingIndex {
       if (modelName !== undefined) throw invalidArgument('modelName', 'a model beside it', modelName)
     } else checkModelKind(model)
     const kind = kindOf(given)
-    checkPrecision(kind, precision)
     const scoreFunction = scoreOf(kind, options.scoreFunction)
-    if (kind === 'dense' && precision !== 'float32' && !['cosine', 'dot'].includes(scoreFunction)) {
-      throw invalidArgument(`scoreFunction of the precision ${precision}`, 'cosine or dot', scoreFunction)
-    }
+    checkPrecision(kind, precision, scoreFunction)
     const embeddings = ownRows(given, 'embeddings')
     const settings: IndexSettings = {
       ...{ dimension: dimensionOf(embeddings), precision, scoreFunction },
@@ -370,37 +365,4 @@ function checkModelKind(model: unknown): void {
 
 function checkPath(path: unknown): void {
   if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a file', path)
-}
-
-/** Checked rows as they lie in the file; undefined for none. */
-async function segmentOf(
-  settings: IndexSettings,
-  { embeddings, ids, texts }: IndexRows & { embeddings: OwnRows },
-): Promise<SegmentData | undefined> {
-  const rows = countOf(embeddings)
-  checkTexts('ids', ids, rows, settings.hasIds)
-  checkTexts('texts', texts, rows, settings.hasTexts)
-  checkFiniteRows(embeddings, 'embeddings')
-  if (rows === 0) return undefined
-  const stored = await inPrecision('embeddings', embeddings, settings)
-  // What is too large for float16.
-  if (stored !== embeddings) checkFiniteRows(stored, 'embeddings')
-  const [id, text] = [ids, texts].map((list) => (list === undefined ? undefined : packTexts(list)))
-  return {
-    rows,
-    parts: {
-      ...(await packRows(stored, settings)),
-      ...(id && { idPlaces: id.places, ids: id.bytes }),
-      ...(text && { textPlaces: text.places, texts: text.bytes }),
-    },
-  }
-}
-
-function checkTexts(name: string, list: unknown, rows: number, isPresent: boolean): void {
-  if (list === undefined && !isPresent) return
-  if (!isPresent) throw invalidArgument(name, `no ${name}, since the index was created without`, list)
-  if (!Array.isArray(list) || list.length !== rows)
-    throw invalidArgument(name, `an array of ${rows} texts, one for each row`, list)
-  const at = list.findIndex((entry) => typeof entry !== 'string')
-  if (at !== -1) throw invalidArgument(`${name}[${at}]`, 'a text', list[at])
 }

@@ -39,12 +39,6 @@ export function ownRows(value: IndexRowsLike, name: string): OwnRows {
   return value.owned((data) => copyOf(data, name))
 }
 
-/** Which precisions rows of a kind have. @throws SentenceTorchError ERR_INVALID_ARGUMENT */
-export function checkPrecision(kind: RowKind, precision: IndexPrecision): void {
-  const known = { dense: ['float32', 'int8', 'binary'], sparse: ['float32'], tokens: TOKEN_PRECISIONS }[kind]
-  checkOneOf(kind === 'dense' ? 'precision' : `precision of ${KIND_NAMES[kind]}`, precision, known)
-}
-
 /** Vectors of tokens in the precision of the index. @throws SentenceTorchError ERR_INVALID_ARGUMENT for those in another, less exact one */
 export async function inPrecision(name: string, rows: OwnRows, { precision }: IndexSettings): Promise<OwnRows> {
   if (!(rows instanceof TokenEmbeddings) || rows.precision === precision) return rows
@@ -65,6 +59,15 @@ export function scoreOf(kind: RowKind, score: ScoreFunction | MaxSimName | undef
   if (kind !== 'tokens') return metricOf(score ?? (kind === 'sparse' ? 'dot' : 'cosine'))
   checkOneOf('scoreFunction of TokenEmbeddings', score, MAX_SIM_NAMES)
   return (score as MaxSimName | undefined) ?? 'maxsim'
+}
+
+/** @throws SentenceTorchError ERR_INVALID_ARGUMENT for codes that there are not */
+export function checkPrecision(kind: RowKind, precision: IndexPrecision, scoreFunction: Metric | MaxSimName): void {
+  const known = { dense: ['float32', 'int8', 'binary'], sparse: ['float32'], tokens: TOKEN_PRECISIONS }[kind]
+  checkOneOf(kind === 'dense' ? 'precision' : `precision of ${KIND_NAMES[kind]}`, precision, known)
+  if (kind !== 'dense' || precision === 'float32') return
+  if (scoreFunction !== 'cosine' && scoreFunction !== 'dot')
+    throw invalidArgument(`scoreFunction of the precision ${precision}`, 'cosine or dot', scoreFunction)
 }
 
 /** @throws SentenceTorchError ERR_INVALID_DATA for a row that is not finite, by its number; sparse rows are finite */
@@ -99,7 +102,11 @@ export async function packRows(rows: OwnRows, settings: IndexSettings): Promise<
 }
 
 /** @throws SentenceTorchError ERR_INVALID_ARGUMENT unless the rows are of the index's kind and width */
-export function checkRows(name: string, rows: OwnRows, { kind = 'dense', dimension }: IndexSettings): void {
+export function checkRows(
+  name: string,
+  rows: OwnRows,
+  { kind = 'dense', dimension }: Pick<IndexSettings, 'kind' | 'dimension'>,
+): void {
   if (countOf(rows) === 0 && kindOf(rows) === 'dense') return
   if (kindOf(rows) !== kind)
     throw invalidArgument(name, `${KIND_NAMES[kind]}, as the index has`, KIND_NAMES[kindOf(rows)])

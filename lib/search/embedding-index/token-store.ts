@@ -11,7 +11,7 @@ import {
 } from '../../models/multi-vector/precision.js'
 import { type AnyTokenEmbeddings, TokenEmbeddings } from '../../models/token-embeddings.js'
 import { MaxSimHits } from '../max-sim-hits.js'
-import { type Segment, vectorBytes } from './format.js'
+import { type Head, type Segment, vectorBytes } from './format.js'
 import type { IndexFile } from './index-file.js'
 import { STRIDE } from './write-segment.js'
 
@@ -33,8 +33,7 @@ export class TokenStore {
     const { segments, head } = this.#file
     for (const segment of segments.slice(this.#segments.length)) {
       const offsets = await readEnds(this.#file, segment, segment.parts.vectors.bytes / vectorBytes(head))
-      const ranges = head.precision === 'int8' ? await this.#rangesOf(segment) : undefined
-      this.#segments.push({ offsets, ranges, isChecked: false })
+      this.#segments.push({ offsets, ranges: await readRanges(this.#file, segment), isChecked: false })
     }
   }
 
@@ -120,28 +119,38 @@ export class TokenStore {
 
   /** @param room at least as large as the block */
   async #read({ segment, from, to, bytes }: Block, room = new Uint8Array(bytes)): Promise<AnyTokenEmbeddings> {
-    const { dimension, precision } = this.#file.head
+    const { head, segments } = this.#file
     const { offsets, ranges } = this.#segments[segment]!
-    const own = offsets.slice(from, to + 1)
-    const start = own[0]!
-    const place = this.#file.segments[segment]!.parts.vectors.start + start * vectorBytes(this.#file.head)
-    await this.#file.read(room.subarray(0, bytes), place)
-    const kind = TOKEN_ARRAYS[precision]
-    const data: TokenData[TokenPrecision] = new kind(room.buffer, 0, bytes / kind.BYTES_PER_ELEMENT)
-    const places = own.map((offset) => offset - start)
-    return new TokenEmbeddings<TokenPrecision>(data, places, dimension, { precision, ranges })
+    const read = room.subarray(0, bytes)
+    await this.#file.read(read, segments[segment]!.parts.vectors.start + offsets[from]! * vectorBytes(head))
+    return tokensOf(head, offsets.subarray(from, to + 1), read, ranges)
   }
+}
 
-  async #rangesOf(segment: Segment): Promise<Embeddings> {
-    const { path, head } = this.#file
-    const ranges = embeddings(new Float32Array(2 * head.dimension), 2, head.dimension)
-    await this.#file.readPart(segment, 'codes', new Uint8Array(ranges.data.buffer))
-    try {
-      return checkedRanges(ranges, head.dimension)
-    } catch (error) {
-      throw damaged(path, `rows from ${segment.first} on: ${(error as Error).message}`)
-    }
+/** The ranges of a segment of int8; of other precisions there are none. @throws SentenceTorchError ERR_INVALID_FILE */
+export async function readRanges(file: IndexFile, segment: Segment): Promise<Embeddings | undefined> {
+  const { dimension, precision } = file.head
+  if (precision !== 'int8') return undefined
+  const ranges = embeddings(new Float32Array(2 * dimension), 2, dimension)
+  await file.readPart(segment, 'codes', new Uint8Array(ranges.data.buffer))
+  try {
+    return checkedRanges(ranges, dimension)
+  } catch (error) {
+    throw damaged(file.path, `rows from ${segment.first} on: ${(error as Error).message}`)
   }
+}
+
+/** Vectors as they lie in a file. @param offsets of the texts, from any place on @param bytes from there on, at the start of their memory */
+export function tokensOf(
+  { dimension, precision }: Pick<Head, 'dimension' | 'precision'>,
+  offsets: Int32Array,
+  bytes: Uint8Array,
+  ranges: Embeddings | undefined,
+): AnyTokenEmbeddings {
+  const kind = TOKEN_ARRAYS[precision]
+  const data: TokenData[TokenPrecision] = new kind(bytes.buffer as ArrayBuffer, 0, bytes.length / kind.BYTES_PER_ELEMENT)
+  const own = offsets.map((offset) => offset - offsets[0]!)
+  return new TokenEmbeddings<TokenPrecision>(data, own, dimension, { precision, ranges })
 }
 
 /** Texts `from` … `to` − 1 of a segment. */
