@@ -148,7 +148,11 @@ export function tokensOf(
   ranges: Embeddings | undefined,
 ): AnyTokenEmbeddings {
   const kind = TOKEN_ARRAYS[precision]
-  const data: TokenData[TokenPrecision] = new kind(bytes.buffer as ArrayBuffer, 0, bytes.length / kind.BYTES_PER_ELEMENT)
+  const data: TokenData[TokenPrecision] = new kind(
+    bytes.buffer as ArrayBuffer,
+    0,
+    bytes.length / kind.BYTES_PER_ELEMENT,
+  )
   const own = offsets.map((offset) => offset - offsets[0]!)
   return new TokenEmbeddings<TokenPrecision>(data, own, dimension, { precision, ranges })
 }

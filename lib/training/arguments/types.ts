@@ -69,8 +69,8 @@ export interface TrainingArguments {
    */
   routerMapping: RouterMapping
   /**
-   * Limit of tokens in a text: one, or one by column; of multi-vector models also by task (`query`, `document`).
-   * `null`: that of the model. Default `null`. Not in sentence-transformers.
+   * Limit of tokens in a text; of multi-vector models also by task (`query`, `document`). `null`: the model's. Default
+   * `null`. Not in sentence-transformers.
    */
   maxSeqLength: number | Readonly<Record<string, number>> | null
   /**
@@ -298,8 +298,8 @@ export interface PartialTrainingArguments {
    */
   routerMapping?: RouterMapping
   /**
-   * Limit of tokens in a text: one, or one by column; of multi-vector models also by task (`query`, `document`).
-   * `null`: that of the model. Default `null`. Not in sentence-transformers.
+   * Limit of tokens in a text; of multi-vector models also by task (`query`, `document`). `null`: the model's. Default
+   * `null`. Not in sentence-transformers.
    */
   maxSeqLength?: number | Readonly<Record<string, number>> | null
   /**

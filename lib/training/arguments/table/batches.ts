@@ -116,7 +116,7 @@ export const LENGTH_AND_BATCHES = {
   ),
   maxSeqLength: argument(
     nullable(either(tokensOfText, numbersByName(undefined, tokensOfText), (value) => typeof value === 'number')),
-    'Limit of tokens in a text; of multi-vector models also by task (`query`, `document`). `null`: the model\'s.',
+    "Limit of tokens in a text; of multi-vector models also by task (`query`, `document`). `null`: the model's.",
     {
       python: null,
       differs: 'there `max_length`, of multi-vector models alone and not by column',
