@@ -11,23 +11,27 @@ interface SparseFacts {
   readonly embeddingDimension: number
   readonly similarityFnName: Metric
   readonly maxActiveDims: number | null
+  /** Whether its values are those of latents, not of words. */
+  readonly isCsr: boolean
 }
 
-/** The parts of a card that all SPLADE models have. */
+/** The parts of a card that all sparse encoders have. */
 export function sparseEncoderKind(
-  { embeddingDimension: width, similarityFnName, maxActiveDims }: SparseFacts,
+  { embeddingDimension: width, similarityFnName, maxActiveDims, isCsr }: SparseFacts,
   target: string,
 ): FullCard['kind'] {
-  const title = 'SPLADE Sparse Encoder'
+  const family = isCsr ? 'CSR' : 'SPLADE'
+  const title = `${family} Sparse Encoder`
+  const dims = isCsr ? ` with ${maxActiveDims} maximum active dimensions` : ''
   const active = maxActiveDims === null ? '' : ` (trained with ${maxActiveDims} maximum active dimensions)`
   return {
     className: title,
     title,
     docs: 'sparse_encoder',
-    tags: ['sentence-transformers', 'sparse-encoder', 'sparse', 'splade'],
+    tags: ['sentence-transformers', 'sparse-encoder', 'sparse', family.toLowerCase()],
     pipelineTag: 'feature-extraction',
     introduction: (origin) =>
-      `This is a [${title}](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} using the [sentence-transformers](https://www.SBERT.net) library. It maps inputs to a ${width}-dimensional sparse vector space and can be used for ${TASK}.`,
+      `This is a [${title}](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} using the [sentence-transformers](https://www.SBERT.net) library. It maps inputs to a ${width}-dimensional sparse vector space${dims} and can be used for ${TASK}.`,
     description: [
       `- **Output Dimensionality:** ${width} dimensions${active}`,
       `- **Similarity Function:** ${SIMILARITIES[similarityFnName]}`,
