@@ -31,7 +31,7 @@ export const OPTIONS = {
  * - **Use**: `SparseEncoderTrainer`. A step counts two passes a column, as in Python. k is at most a quarter of `hiddenDim`, `kAux` at most
  *   all of it.
  * - **Logged**: the parts, as `base_loss`, `reconstruction_loss_k`, `reconstruction_loss_4k` and `reconstruction_loss_aux`.
- * - **Different**: Python's CSRReconstructionLoss, the first three parts, is no class of its own. Mini-batches are not built.
+ * - **Differs**: no class of its own for the first three parts (CSRReconstructionLoss); no mini-batches.
  * - **Relations**: {@link SpladeLoss} is that of models whose values are those of words.
  *
  * Paper: Wen et al. 2025, https://arxiv.org/abs/2503.01776. Source: sentence-transformers `sparse_encoder/losses/CSRLoss`.

@@ -1,11 +1,12 @@
 import { isAbsolute, join } from 'node:path'
+import { Tokenizer } from '../data/tokenizer.js'
 import { SentenceTorchError } from '../errors.js'
+import { parseUnchecked } from '../io/schema.js'
 import type { TensorEntry } from '../io/safetensors-header.js'
 import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
 import type { ConfigObject, NativeAddon } from '../native/types.js'
-import { type FirstModule, maxSeqLength } from './first-module.js'
+import { type FirstModule, maxSeqLength, NO_LIMIT } from './first-module.js'
 import { jsonObject, readJson } from './json.js'
-import { makeTokenizer } from './start-engine.js'
 import { readTokenizerFiles } from './tokenizer-files.js'
 import { describeConfig } from './transformer-config.js'
 import { weightFile } from './weight-file.js'
@@ -106,7 +107,7 @@ export function weightsOf(
   tokenizerFiles: Map<string, Uint8Array>,
   folder: string,
 ): Float32Array {
-  const tokenizer = makeTokenizer(wordTokenizer(tokenizerFiles, folder))
+  const tokenizer = wordTokenizer(tokenizerFiles, folder)
   const weights = new Float32Array(tokenizer.vocabSize)
   for (const [token, weight] of Object.entries(idf)) {
     const id = tokenizer.tokenId(token)
@@ -121,13 +122,12 @@ export function weightsOf(
   return weights
 }
 
-/** What the tokenizer of a SparseStaticEmbedding is made of. */
-export function wordTokenizer(tokenizerFiles: Map<string, Uint8Array>, transformerPath: string) {
-  const config = {}
-  return {
-    ...{ first: 'SparseStaticEmbedding' as const, config, tokenizerFiles, doLowerCase: false, transformerPath },
-    maxSeqLength: maxSeqLength(undefined, tokenizerFiles, null, transformerPath),
-  }
+/** The tokenizer of a SparseStaticEmbedding, for its tokens alone. @throws SentenceTorchError ERR_INVALID_MODEL */
+export function wordTokenizer(tokenizerFiles: Map<string, Uint8Array>, folder: string): Tokenizer {
+  const bytes = tokenizerFiles.get('tokenizer.json') ?? new TextEncoder().encode('{}')
+  const json = parseUnchecked(bytes, join(folder, 'tokenizer.json'), 'ERR_INVALID_MODEL') as object
+  const options = { doLowerCase: false, maxSeqLength: NO_LIMIT }
+  return Tokenizer.fromFiles(json, { tokenizer_class: 'PreTrainedTokenizerFast' }, options)
 }
 
 function inMemory(path: string, weights: Float32Array): TensorFile {

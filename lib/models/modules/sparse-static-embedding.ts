@@ -6,7 +6,6 @@ import type { FirstModule } from '../first-module.js'
 import { resolveModel } from '../hub.js'
 import { jsonObject, readJson } from '../json.js'
 import { checkSourceOptions } from '../load-options.js'
-import { makeTokenizer } from '../start-engine.js'
 import { readTokenizerFiles } from '../tokenizer-files.js'
 import { SOURCE_OPTIONS, type SourceOptions } from '../types.js'
 import { readWordWeights, weightsOf, wordTokenizer, wordWeightsModule } from '../word-weights.js'
@@ -85,7 +84,7 @@ export class SparseStaticEmbedding {
     checkOptions('SparseStaticEmbedding.create', options, [...SOURCE_OPTIONS, 'tokenizer', 'weight', 'frozen'])
     const { weight, frozen = false } = options
     const { folder, files } = await tokenizerOf(options)
-    const { vocabSize } = makeTokenizer(wordTokenizer(files, folder))
+    const { vocabSize } = wordTokenizer(files, folder)
     if (weight === undefined) return made(new Float32Array(vocabSize).fill(1), folder, files, frozen)
     if (!(weight instanceof Float32Array || Array.isArray(weight)) || weight.length !== vocabSize) {
       const found = (weight as ArrayLike<number> | undefined)?.length

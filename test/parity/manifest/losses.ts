@@ -37,7 +37,7 @@ function rowOf(file: LossFile): Row[] {
   if (file.name === 'CSRLoss') {
     const golden = ['test/parity/make_csr.py']
     const tests = ['test/parity/csr.test.ts', 'test/addon/csr.test.ts']
-    const more = { golden, tests, report: ['csr', 'normalized'] as const, note: file.differs! }
+    const more = { golden, tests, report: ['csr', 'normalized'] as const, note: file.differs!.replace(/\.$/, '') }
     return [built('sparseLosses', ['CSRLoss', 'CSRReconstructionLoss'], 'CSRLoss', more)]
   }
   if (kind === 'sparse_encoder/') {
