@@ -84,10 +84,9 @@ function embeddingOf(model: AnyModel): object {
 }
 
 function poolingOf(model: SentenceTransformer | SparseEncoder | MultiVectorEncoder): string {
-  if (model instanceof SparseEncoder) return 'splade'
   if (model instanceof MultiVectorEncoder) return 'none'
   const modes = model.modules.find(({ type }) => type === 'Pooling')?.modes
-  return Array.isArray(modes) ? modes.join('+') : 'mean'
+  return Array.isArray(modes) ? modes.join('+') : model instanceof SparseEncoder ? 'splade' : 'mean'
 }
 
 function labels(model: AnyModel): object {
