@@ -33,6 +33,7 @@ const sidebar = [
       ['Training', 'training'],
       ['Losses', 'losses'],
       ['Tensors', 'tensor'],
+      ['Scaling', 'scale'],
       ['Adapters', 'adapters'],
       ['Merging', 'merging'],
       ['Evaluation', 'evaluation'],
