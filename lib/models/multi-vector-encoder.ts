@@ -22,6 +22,7 @@ import {
   type MultiVectorEncodeOptions,
   type MultiVectorLoadOptions,
 } from './multi-vector/options.js'
+import type { TokenPrecision } from './multi-vector/precision.js'
 import { expansionId, type QueryExpansion, readQueryExpansion } from './multi-vector/query-expansion.js'
 import { multiVectorModules, writeMultiVectorFolder } from './multi-vector/save.js'
 import { maxSimMatrix, maxSimPairs, pooled, type TokenEmbeddingsLike } from './multi-vector/scores.js'
@@ -29,7 +30,7 @@ import { type TokenPlan, tokenPlan } from './multi-vector/token-plan.js'
 import { EncodeProgress } from './progress.js'
 import type { ModuleDescription } from './sentence-transformer.js'
 import { copyTexts, withPromptOf } from './text-inputs.js'
-import { TokenEmbeddings } from './token-embeddings.js'
+import { type AnyTokenEmbeddings, TokenEmbeddings } from './token-embeddings.js'
 import type { WeightFiles } from './weights.js'
 
 /** A document, found by `rank`. */
@@ -41,7 +42,8 @@ export interface RankedVectors {
   text?: string
 }
 
-export interface MultiVectorRankOptions extends Omit<MultiVectorEncodeOptions, 'prompt' | 'promptName' | 'task'> {
+export interface MultiVectorRankOptions
+  extends Omit<MultiVectorEncodeOptions<TokenPrecision>, 'prompt' | 'promptName' | 'task'> {
   /** How many are returned. Default all. */
   topK?: number
   /** Default false. */
@@ -156,29 +158,39 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
    * ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED
    */
   encode(text: string, options?: MultiVectorEncodeOptions): Promise<Embeddings>
-  encode(texts: readonly string[], options?: MultiVectorEncodeOptions): Promise<TokenEmbeddings>
+  encode<P extends TokenPrecision = 'float32'>(
+    texts: readonly string[],
+    options?: MultiVectorEncodeOptions<P>,
+  ): Promise<TokenEmbeddings<P>>
   encode(input: string | readonly string[], options?: MultiVectorEncodeOptions): Promise<Embeddings | TokenEmbeddings>
   async encode(
     input: string | readonly string[],
-    given: MultiVectorEncodeOptions = {},
-  ): Promise<Embeddings | TokenEmbeddings> {
+    given: MultiVectorEncodeOptions<TokenPrecision> = {},
+  ): Promise<Embeddings | AnyTokenEmbeddings> {
     checkMultiVectorEncodeOptions(given)
-    const found = await this.#encode(typeof input === 'string' ? [input] : copyTexts(input), { ...given })
-    return typeof input === 'string' ? found.row(0) : found
+    const { precision = 'float32', ...options } = given
+    const isOne = typeof input === 'string'
+    if (isOne && precision !== 'float32')
+      throw invalidArgument('precision of one text', 'float32, or a list', precision)
+    const found = await this.#encode(isOne ? [input] : copyTexts(input), options)
+    return isOne ? found.row(0) : found.toPrecision(precision)
   }
 
   /** `encode` of queries, with the prompt named `query`, unless another is given. Source: `MultiVectorEncoder.encode_query`. */
   encodeQuery(text: string, options?: MultiVectorEncodeOptions): Promise<Embeddings>
-  encodeQuery(texts: readonly string[], options?: MultiVectorEncodeOptions): Promise<TokenEmbeddings>
+  encodeQuery<P extends TokenPrecision = 'float32'>(
+    texts: readonly string[],
+    options?: MultiVectorEncodeOptions<P>,
+  ): Promise<TokenEmbeddings<P>>
   encodeQuery(
     input: string | readonly string[],
     options?: MultiVectorEncodeOptions,
   ): Promise<Embeddings | TokenEmbeddings>
   async encodeQuery(
     input: string | readonly string[],
-    options: MultiVectorEncodeOptions = {},
-  ): Promise<Embeddings | TokenEmbeddings> {
-    return this.encode(input, this.#withTask(options, 'query'))
+    options: MultiVectorEncodeOptions<TokenPrecision> = {},
+  ): Promise<Embeddings | AnyTokenEmbeddings> {
+    return this.encode(input as readonly string[], this.#withTask(options, 'query'))
   }
 
   /**
@@ -186,16 +198,19 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
    * Source: `MultiVectorEncoder.encode_document`.
    */
   encodeDocument(text: string, options?: MultiVectorEncodeOptions): Promise<Embeddings>
-  encodeDocument(texts: readonly string[], options?: MultiVectorEncodeOptions): Promise<TokenEmbeddings>
+  encodeDocument<P extends TokenPrecision = 'float32'>(
+    texts: readonly string[],
+    options?: MultiVectorEncodeOptions<P>,
+  ): Promise<TokenEmbeddings<P>>
   encodeDocument(
     input: string | readonly string[],
     options?: MultiVectorEncodeOptions,
   ): Promise<Embeddings | TokenEmbeddings>
   async encodeDocument(
     input: string | readonly string[],
-    options: MultiVectorEncodeOptions = {},
-  ): Promise<Embeddings | TokenEmbeddings> {
-    return this.encode(input, this.#withTask(options, 'document'))
+    options: MultiVectorEncodeOptions<TokenPrecision> = {},
+  ): Promise<Embeddings | AnyTokenEmbeddings> {
+    return this.encode(input as readonly string[], this.#withTask(options, 'document'))
   }
 
   /**
@@ -228,13 +243,14 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
     documents: readonly string[],
     options: MultiVectorRankOptions = {},
   ): Promise<RankedVectors[]> {
-    const { topK, returnDocuments = false, ...encode } = options
+    const { topK, returnDocuments = false, precision, ...encode } = options
     checkInteger('topK', topK, 1)
     checkType('returnDocuments', returnDocuments, 'boolean')
     if (typeof query !== 'string') throw invalidArgument('query', 'a string', query)
     const texts = typeof documents === 'string' ? [documents] : copyTexts(documents)
     const asked = await this.encodeQuery([query], encode)
-    const { data } = await this.similarity(asked, await this.encodeDocument(texts, encode))
+    const ofDocuments = { ...encode, ...(precision !== undefined && { precision }) }
+    const { data } = await this.similarity(asked, await this.encodeDocument(texts, ofDocuments))
     return Array.from(data, (score, corpusId) => ({ corpusId, score }))
       .sort((a, b) => Number(Number.isNaN(a.score)) - Number(Number.isNaN(b.score)) || b.score - a.score)
       .slice(0, topK)
@@ -302,7 +318,7 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
     return tokenPlan(folder, tokenizer)
   }
 
-  #withTask(options: MultiVectorEncodeOptions, task: Task): MultiVectorEncodeOptions {
+  #withTask<P extends TokenPrecision>(options: MultiVectorEncodeOptions<P>, task: Task): MultiVectorEncodeOptions<P> {
     return { ...withPromptOf(this.prompts, options, task), task }
   }
 

@@ -1,5 +1,5 @@
 // Models with a vector for each token: training, saving, and what is refused.
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -11,6 +11,7 @@ import {
   multiVectorLosses,
   SentenceTransformer,
 } from '../../lib/index.js'
+import type { AnyBatchMaker } from '../../lib/training/batches/batch.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
 const GOLDEN = fileURLToPath(new URL('../../../test/parity/golden/', import.meta.url))
@@ -94,6 +95,49 @@ test('checkpoints go on bit for bit', async (t) => {
   t.deepEqual(await train(4, true, join(folder, 'parts')), whole)
 })
 
+// What Python's collator gives its tokenizer: the length of the column's task, which a column by its name may change.
+test('maxSeqLength by task, by column and for all; the model keeps its own lengths; tokens are kept on the disk', async (t) => {
+  const folder = await temporaryFolder(t)
+  const model = await MultiVectorEncoder.load(`${GOLDEN}multi-vector/kept`)
+  const words = 'the cat sat on the mat , a dog runs on the mat'
+  const trainDataset = Dataset.fromRows([words, 'a cat'].map((text) => ({ query: text, positive: text })))
+  const loss = new multiVectorLosses.MultiVectorMultipleNegativesRankingLoss()
+  const lengths = async (args: object) => {
+    const trainer = new MultiVectorEncoderTrainer({ model, trainDataset, loss, args, progress: false })
+    const parts = { loss, dataset: '', signal: undefined, timings: undefined }
+    const maker = (trainer as unknown as { batchMaker(parts: object): AnyBatchMaker }).batchMaker(parts)
+    const batch = await maker.make({ dataset: trainDataset, rows: Int32Array.of(0) }, { epoch: 0, index: 0 })
+    await maker.close?.()
+    return [batch.offsets[1]!, batch.offsets[2]! - batch.offsets[1]!]
+  }
+  const whole = await lengths({})
+  t.true(whole[0]! > 9)
+  const tokenCacheDir = join(folder, 'tokens')
+  for (const more of [{}, { tokenCacheDir }, { tokenCacheDir }]) {
+    t.deepEqual(await lengths({ ...more }), whole)
+    t.deepEqual(await lengths({ ...more, maxSeqLength: 5 }), [5, 5])
+    t.deepEqual(await lengths({ ...more, maxSeqLength: { query: 4, document: 9 } }), [4, 9])
+    t.deepEqual(await lengths({ ...more, maxSeqLength: { document: 9 } }), [whole[0], 9])
+    t.deepEqual(await lengths({ ...more, maxSeqLength: { document: 9, positive: 6 } }), [whole[0], 6])
+  }
+  t.deepEqual([model.maxSeqLength, model.documentLength], [24, null])
+  t.true((await readdir(tokenCacheDir)).length > 0)
+  await model.dispose()
+  // A fixed expansion is the length of queries, whatever is said.
+  const fixed = await MultiVectorEncoder.load(CLASSIC)
+  const trainer = new MultiVectorEncoderTrainer({
+    model: fixed,
+    trainDataset,
+    loss,
+    args: { maxSeqLength: 4 },
+    progress: false,
+  })
+  const maker = (trainer as unknown as { batchMaker(parts: object): AnyBatchMaker }).batchMaker({ loss, dataset: '' })
+  const { offsets } = await maker.make({ dataset: trainDataset, rows: Int32Array.of(0) }, { epoch: 0, index: 0 })
+  t.deepEqual([...offsets], [0, 10, 14])
+  await fixed.dispose()
+})
+
 test('losses and data of other models are refused', async (t) => {
   const model = await MultiVectorEncoder.load(CLASSIC)
   const trainDataset = Dataset.fromRows(rows)
@@ -106,8 +150,9 @@ test('losses and data of other models are refused', async (t) => {
     code: 'ERR_INVALID_DATA',
     message: /3 text columns/,
   })
-  t.throws(() => new MultiVectorEncoderTrainer({ model, trainDataset, args: { tokenCacheDir: 'cache' } }), {
-    code: 'ERR_NOT_IMPLEMENTED',
+  t.throws(() => new MultiVectorEncoderTrainer({ model, trainDataset, args: { maxSeqLength: { question: 8 } } }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /maxSeqLength.*question.*query, positive, query, document/,
   })
   t.throws(() => new MultiVectorEncoderTrainer({ model: {} as never, trainDataset }), {
     message: /a MultiVectorEncoder/,
@@ -151,7 +196,6 @@ test('folders of other classes, and settings that do not fit, are refused', asyn
   const model = await MultiVectorEncoder.load(CLASSIC)
   t.throws(() => (model.similarityFnName = 'cosine' as never), { code: 'ERR_INVALID_ARGUMENT' })
   await t.throwsAsync(() => model.encode(['a', 1 as never]), { message: /texts\[1\]/ })
-  await t.throwsAsync(() => model.encode('a', { precision: 'int8' } as never), { code: 'ERR_NOT_IMPLEMENTED' })
   model.queryExpansion = null
   t.deepEqual((await model.encodeQuery('a cat')).shape, [8, 4])
   await model.dispose()
