@@ -65,8 +65,18 @@ static void byte_products(int64_t width, const float* query, int64_t count, cons
 }
 
 static void halves(int64_t count, const uint16_t* from, float* out) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) {
+  int64_t i = 0;
+#if defined(__AVX512F__)
+  for (; i + kLanes <= count; i += kLanes) {
+    const __m256i some = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
+    _mm512_storeu_ps(out + i, _mm512_cvtph_ps(some));
+  }
+#elif defined(__F16C__)
+  for (; i + kLanes <= count; i += kLanes) {
+    _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
+  }
+#endif
+  for (; i < count; ++i) {
     const uint32_t half = from[i], size = (half & 0x7FFFu) << 13, exponent = size & 0x0F800000u;
     // Infinity and NaN keep the highest exponent; below the smallest normal half the fraction counts from 2^-14 on.
     const uint32_t bits = size + (exponent == 0x0F800000u ? 0x70000000u : exponent == 0 ? 0x38800000u : 0x38000000u);
