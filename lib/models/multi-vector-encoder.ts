@@ -9,6 +9,8 @@ import { multiVectorKind } from './card/multi-vector-card.js'
 import { type Embeddings, normalizeRows } from './embeddings.js'
 import { encodeRows, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
+import type { MergeMethodName } from './merging/methods.js'
+import type { MergeOptions } from './merging/options.js'
 import { fullModelCard } from './model-card.js'
 import { multiVectorText } from './model-text.js'
 import type { ModuleName } from './modules/index.js'
@@ -82,6 +84,27 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
    */
   static async load(idOrPath: string, options: MultiVectorLoadOptions = {}): Promise<MultiVectorEncoder> {
     return multiVectorEncoderWith(loadAddon, idOrPath, options)
+  }
+
+  /**
+   * Merges models of one architecture with the same modules, as `SentenceTransformer.merge`, their projections with the rest.
+   * Source: sentence-transformers `MultiVectorEncoder.merge`.
+   * @throws SentenceTorchError as `SentenceTransformer.merge`; ERR_NOT_IMPLEMENTED for a model whose projection has no file of its own
+   */
+  static async merge(
+    models: readonly (string | MultiVectorEncoder)[],
+    method: MergeMethodName = 'linear',
+    options: MergeOptions<MultiVectorEncoder> = {},
+  ): Promise<MultiVectorEncoder> {
+    const { mergeModels, multiVectorEncoders } = await import('./merging/index.js')
+    const kind = {
+      kind: multiVectorEncoders,
+      getAddon: loadAddon,
+      partsOf: (value: unknown) => (value instanceof MultiVectorEncoder ? value.use() : undefined),
+      load: (path: string) => loadMultiVectorParts(loadAddon, path, {}),
+      create,
+    }
+    return mergeModels(kind, models, method, options)
   }
 
   /** Width of a vector. */

@@ -11,8 +11,11 @@ import {
   multiVectorLosses,
   SentenceTransformer,
 } from '../../lib/index.js'
+import { readerOfEncoder } from '../../lib/models/merging/readers.js'
 import type { AnyBatchMaker } from '../../lib/training/batches/batch.js'
+import { callProgram } from '../helpers/call-program.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
+import { tinyFolder } from '../helpers/tiny-folder.js'
 
 const GOLDEN = fileURLToPath(new URL('../../../test/parity/golden/', import.meta.url))
 const CLASSIC = `${GOLDEN}multi-vector/classic`
@@ -136,6 +139,46 @@ test('maxSeqLength by task, by column and for all; the model keeps its own lengt
   const { offsets } = await maker.make({ dataset: trainDataset, rows: Int32Array.of(0) }, { epoch: 0, index: 0 })
   t.deepEqual([...offsets], [0, 10, 14])
   await fixed.dispose()
+})
+
+test('models are merged with their projections, in memory, from folders and by the program', async (t) => {
+  const folder = await temporaryFolder(t)
+  const [first, second] = [await MultiVectorEncoder.load(CLASSIC), await MultiVectorEncoder.load(CLASSIC)]
+  const args = { maxSteps: 2, learningRate: 1e-2, saveStrategy: 'no' as const, outputDir: join(folder, 'run') }
+  const trainDataset = Dataset.fromRows(rows.slice(0, 8))
+  await new MultiVectorEncoderTrainer({ model: second, trainDataset, args, progress: false }).train()
+  await second.save(join(folder, 'second'))
+  const options = { parameters: { weight: [0.25, 0.75] }, outputPath: join(folder, 'merged') }
+  const merged = await MultiVectorEncoder.merge([first, join(folder, 'second')], 'linear', options)
+  const [a, b, c] = [first, second, merged].map(({ encoder }) => readerOfEncoder(encoder))
+  for (const { name } of merged.encoder.tensors()) {
+    const [one, two, found] = [await a!(name), await b!(name), await c!(name)]
+    const off = Math.max(...Array.from(one, (value, i) => Math.abs(0.25 * value + 0.75 * two[i]! - found[i]!)))
+    t.true(off <= 1e-6, `${name}: ${off}`)
+  }
+  t.is(String(merged), String(first))
+  const words = ['merge', CLASSIC, join(folder, 'second'), '--weight', '0.25,0.75', '--output', join(folder, 'again')]
+  const { code, err } = await callProgram(words)
+  t.is(code, 0, err)
+  const again = await MultiVectorEncoder.load(join(folder, 'again'))
+  const [x, y] = [await merged.encodeQuery(['a slow cat']), await again.encodeQuery(['a slow cat'])]
+  t.deepEqual([...y.data], [...x.data])
+  const refused = (models: string[], code: string, message: RegExp) =>
+    t.throwsAsync(MultiVectorEncoder.merge(models), { code, message })
+  await refused([CLASSIC, `${GOLDEN}multi-vector/pooled`], 'ERR_INVALID_ARGUMENT', /the same (modules|architecture)/)
+  await refused([`${GOLDEN}multi-vector/stanford`, CLASSIC], 'ERR_NOT_IMPLEMENTED', /Stanford/)
+  await tinyFolder(join(folder, 'tiny'))
+  await refused([CLASSIC, join(folder, 'tiny')], 'ERR_NOT_IMPLEMENTED', /no projection/)
+  const sparse = await callProgram([
+    'merge',
+    `${GOLDEN}sparse/bert`,
+    `${GOLDEN}sparse/bert`,
+    '--output',
+    join(folder, 'no'),
+  ])
+  t.is(sparse.code, 1)
+  t.regex(sparse.err, /SparseEncoder.*not built/)
+  await Promise.all([first, second, merged, again].map((model) => model.dispose()))
 })
 
 test('losses and data of other models are refused', async (t) => {
