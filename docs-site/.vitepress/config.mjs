@@ -32,6 +32,7 @@ const sidebar = [
       ['Training', 'training'],
       ['Losses', 'losses'],
       ['Tensors', 'tensor'],
+      ['Several processes', 'distributed'],
       ['Adapters', 'adapters'],
       ['Merging', 'merging'],
       ['Evaluation', 'evaluation'],
