@@ -40,8 +40,8 @@ test('rank 0 evaluates and saves; another rank asks for the end, and all go on f
   const args = { maxSteps: 12, perDeviceTrainBatchSize: 8, outputDir, evalStrategy: 'steps', evalSteps: 3 } as const
   // Between logs and evaluations, requests go with the steps.
   const all = { ...args, saveStrategy: 'steps', saveSteps: 3, loggingSteps: 100 } as const
-  const whole = await train({ args: { ...all, outputDir: join(root, 'whole') } }, 2)
-  const stopped = await train({ args: all, stopAt: 4 }, 2)
+  const whole = await train({ rows: 256, args: { ...all, outputDir: join(root, 'whole') } }, 2)
+  const stopped = await train({ rows: 256, args: all, stopAt: 4 }, 2)
   for (const { rank, error, steps, metrics, evaluated, saved } of stopped) {
     t.is(error, undefined)
     t.is(steps, 6, 'the step after the next brings the request')
@@ -50,7 +50,7 @@ test('rank 0 evaluates and saves; another rank asks for the end, and all go on f
     t.is(evaluated, rank === 0 ? 2 : 0)
     t.deepEqual(saved, [join(outputDir, 'checkpoint-3'), join(outputDir, 'checkpoint-6')])
   }
-  const resumed = await train({ args: all, resume: true }, 2)
+  const resumed = await train({ rows: 256, args: all, resume: true }, 2)
   for (const { error, steps, weights } of resumed) {
     t.is(error, undefined)
     t.is(steps, 12)
@@ -58,7 +58,7 @@ test('rank 0 evaluates and saves; another rank asks for the end, and all go on f
   }
   // One process with the same rows in a batch goes on from the checkpoint of two.
   const [one] = await train(
-    { args: { ...all, perDeviceTrainBatchSize: 16, dataloaderDropLast: true }, resume: join(outputDir, 'checkpoint-6') },
+    { rows: 256, args: { ...all, perDeviceTrainBatchSize: 16, dataloaderDropLast: true }, resume: join(outputDir, 'checkpoint-6') },
     1,
   )
   t.is(one!.steps, 12, one!.error)
