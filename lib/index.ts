@@ -13,6 +13,26 @@ export {
   type TextClassifierOptions,
 } from './classification/index.js'
 export {
+  type DenseRows,
+  EncodedFiles,
+  type EncodedHit,
+  type EncodedRows,
+  type EncodedSearchOptions,
+  type EncodeFilesOptions,
+  type EncodeFilesResult,
+  encodeFiles,
+  type FileFormat,
+  type IndexesHit,
+  type MergedIndex,
+  type MergeIndexesOptions,
+  mergeIndexes,
+  type RowBlock,
+  type SearchIndexesOptions,
+  type Shard,
+  searchIndexes,
+  type TextEncoder,
+} from './corpus/index.js'
+export {
   type ColumnKind,
   Dataset,
   type DatasetHubOptions,

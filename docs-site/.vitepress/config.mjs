@@ -11,6 +11,7 @@ const sidebar = [
       ['Start', ''],
       ['Embeddings', 'embeddings'],
       ['Encode', 'encode'],
+      ['Corpora', 'corpora'],
       ['Models', 'models'],
       ['Modules', 'modules'],
       ['Cross-encoders', 'cross-encoder'],

@@ -1,5 +1,6 @@
 /** `sentence-torch classify`: texts pass the classifier group by group, and a JSON line of each comes out. */
 import { TextClassifier } from '../classification/text-classifier.js'
+import { inGroups, readAllTexts } from '../data/input-texts.js'
 import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { writeFileAtomic } from '../io/atomic.js'
@@ -8,7 +9,6 @@ import { checkApart } from './data-output.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { BadRows, Counter } from './progress.js'
-import { inGroups, readAllTexts } from './texts.js'
 
 /** Texts in memory: enough for the engine to sort them by length. */
 const GROUP = 4096

@@ -15,6 +15,7 @@ import { inspect } from './inspect.js'
 import { install } from './install.js'
 import { label } from './label.js'
 import { merge } from './merge.js'
+import { mergeIndex } from './merge-index.js'
 import { mine } from './mine.js'
 import { parity } from './parity.js'
 import { pull } from './pull.js'
@@ -28,7 +29,7 @@ import { train } from './train.js'
 export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[report, compare],
-  ...[encode, index, search, serve, quantize],
+  ...[encode, index, mergeIndex, search, serve, quantize],
   ...[classify, mine, importLabels, label, generateQueries, merge],
   ...[inspect, parity, exportCommand, pull, push],
   ...[doctor, build, install],

@@ -1,5 +1,6 @@
 /** `sentence-torch compare`: data are read and checked before the first model is loaded. */
 import { basename, dirname, resolve } from 'node:path'
+import { readAllTexts } from '../data/input-texts.js'
 import { SentenceTorchError } from '../errors.js'
 import { differenceText } from '../evaluation/bootstrap.js'
 import { throwIfAborted } from '../io/abort.js'
@@ -21,7 +22,6 @@ import { textOf, textsOf, UsageError, type Values } from './command.js'
 import { evaluationSpec } from './evaluate-model.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
-import { readAllTexts } from './texts.js'
 
 const MOST_SENTENCES = 40
 

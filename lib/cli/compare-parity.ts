@@ -1,4 +1,6 @@
 /** `sentence-torch parity`: the vectors of a model beside those of Python. */
+
+import { inGroups, readAllTexts } from '../data/input-texts.js'
 import { SentenceTorchError } from '../errors.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { resolveModel } from '../models/hub.js'
@@ -8,7 +10,6 @@ import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { PARITY_TEXTS } from './parity-texts.js'
 import { pythonVectors, savedVectors } from './python-vectors.js'
-import { inGroups, readAllTexts } from './texts.js'
 
 const TOLERANCE = 1e-4
 /** Whole sets of vectors are compared in memory. */

@@ -1,6 +1,7 @@
 /** `sentence-torch index`: texts pass the model group by group, into an index. */
 import { rename, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { inGroups, readAllTexts } from '../data/input-texts.js'
 import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { failedTo } from '../io/system-error.js'
@@ -15,7 +16,6 @@ import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { BadRows, Counter } from './progress.js'
 import { loadTextModel, type TextModel } from './text-model.js'
-import { inGroups, readAllTexts } from './texts.js'
 
 /** Texts of one addition. */
 const GROUP = 8192

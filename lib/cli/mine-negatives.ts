@@ -1,5 +1,6 @@
 /** `sentence-torch mine`: hard negatives for the pairs of a file. */
 import type { Dataset } from '../data/dataset.js'
+import { readAllTexts } from '../data/input-texts.js'
 import { SentenceTorchError } from '../errors.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
@@ -17,7 +18,6 @@ import type { Io } from './io.js'
 import { loadOptions, pairLoadOptions } from './model-options.js'
 import { tellBadRows } from './progress.js'
 import { serviceOf } from './service-options.js'
-import { readAllTexts } from './texts.js'
 
 /** Options of the program and of `mineHardNegatives`. */
 const NAMES = {

@@ -1,10 +1,11 @@
 /** `sentence-torch quantize`. */
+
+import { npyHeader } from '../corpus/writers/index.js'
 import { writeFileAtomic } from '../io/atomic.js'
 import { type Precision, quantizeEmbeddings } from '../search/quantize.js'
 import { textOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
 import { readNpyFile } from './npy.js'
-import { npyHeader } from './vectors.js'
 
 export async function quantizeFile(values: Values, io: Io): Promise<number> {
   const [input] = values.words as [string]
@@ -20,9 +21,8 @@ export async function quantizeFile(values: Values, io: Io): Promise<number> {
   const rows = await readNpyFile(input)
   const ranges = calibration === undefined ? {} : { calibrationEmbeddings: await readNpyFile(calibration) }
   const { data, shape } = await quantizeEmbeddings(rows, precision, { ...ranges, copy: false })
-  const type = data instanceof Uint8Array ? '|u1' : '|i1'
   await writeFileAtomic(output, async (file) => {
-    await file.writeFile(npyHeader(shape[0], shape[1], type))
+    await file.writeFile(npyHeader(shape[0], shape[1], precision))
     await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   })
   const [before, after] = [rows.data.byteLength, data.byteLength]

@@ -1,4 +1,6 @@
 /** `sentence-torch search`: exact search over the texts of a file. */
+
+import { readAllTexts } from '../data/input-texts.js'
 import { SentenceTorchError } from '../errors.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { hitsOf } from '../search/hits.js'
@@ -6,21 +8,20 @@ import { given, numberOf, textOf, textsOf, UsageError, type Values } from './com
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { readNpyFile } from './npy.js'
-import { searchIndexFile } from './search-index.js'
+import { searchIndexFiles } from './search-index.js'
 import { loadTextModel, textModelClass } from './text-model.js'
-import { readAllTexts } from './texts.js'
 
 export async function searchTexts(values: Values, io: Io): Promise<number> {
   const [name, corpusFile] = values.words as [string, string | undefined]
-  const indexFile = textOf(values, 'index')
+  const indexFiles = textsOf(values, 'index')
   const queriesFile = textOf(values, 'queries')
   const asked = textsOf(values, 'query')
   const misuse = (message: string) => new UsageError('ERR_INVALID_ARGUMENT', message, 'search')
   if (asked.length === 0 && queriesFile === undefined) throw misuse('search needs --query <text> or --queries <file>')
-  if (indexFile !== undefined) {
+  if (indexFiles.length > 0) {
     const stray = corpusFile ?? ['column', 'embeddings'].find((option) => values.options[option] !== undefined)
     if (stray !== undefined) throw misuse(`search takes ${stray} or --index, not both`)
-    return searchIndexFile(indexFile, asked, queriesFile, values, io)
+    return searchIndexFiles(indexFiles, asked, queriesFile, values, io)
   }
   const idle = ['rescore-multiplier', 'truncate-dim'].find((option) => values.options[option] !== undefined)
   if (idle !== undefined) throw misuse(`--${idle} is for --index`)

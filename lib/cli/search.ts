@@ -23,7 +23,11 @@ export const search: Command = {
       value: 'file.npy',
       help: 'embeddings of the texts that encode --document has written',
     },
-    index: { type: 'string', value: 'file', help: 'an index that the command index has made, in place of the corpus' },
+    index: {
+      type: 'texts',
+      value: 'file',
+      help: 'an index that the command index has made, or a folder of encode --output-folder, in place of the corpus; may be given several times',
+    },
     'rescore-multiplier': {
       type: 'integer',
       value: 'n',
@@ -42,6 +46,10 @@ export const search: Command = {
     ["npx sentence-torch search all-MiniLM-L6-v2 answers.txt --query 'How do I get a new card?'", 'one query'],
     ['npx sentence-torch search runs/a/model docs.jsonl --queries queries.txt --top-k 10 --json', 'many of them'],
     ['npx sentence-torch search runs/a/model --index docs.index --queries - --json', 'an index, queries from stdin'],
+    [
+      "npx sentence-torch search runs/a/model --index a.index --index b.index --query 'How?'",
+      'two indexes of one model',
+    ],
   ],
   async run(values, io) {
     const { searchTexts } = await import('./search-texts.js')

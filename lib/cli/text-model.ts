@@ -1,4 +1,5 @@
 /** The model of a command that embeds texts, of the class that its folder names. */
+import { classOf, type TextEncoder } from '../corpus/model.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { resolveModel } from '../models/hub.js'
 import { type TextClass, textClassOf } from '../models/model-type.js'
@@ -46,7 +47,6 @@ async function load(name: string, options: LoadOptions) {
 }
 
 /** How a command says of which class a model is. */
-export function textModelClass(model: unknown): TextClass {
-  if (model instanceof SparseEncoder) return 'SparseEncoder'
-  return model instanceof MultiVectorEncoder ? 'MultiVectorEncoder' : 'SentenceTransformer'
+export function textModelClass(model: TextModel): TextClass {
+  return classOf(model as unknown as TextEncoder)
 }

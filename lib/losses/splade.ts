@@ -106,6 +106,11 @@ export class SpladeLoss implements Loss {
     this.caching = loss.caching
   }
 
+  /** The losses inside, which a model card cites. */
+  get parts(): Loss[] {
+    return [this.loss, new FlopsLoss({ threshold: this.documentRegularizerThreshold })]
+  }
+
   weights(): Readonly<Record<string, number>> {
     const { documentRegularizerWeight, queryRegularizerWeight } = this
     return {

@@ -271,6 +271,16 @@ export abstract class BaseModel<P extends BaseParts> {
     await this.dispose()
   }
 
+  /** @internal SHA-256 of all that decides the embedding of a text, but for what a call of `encode` says. */
+  async contentHash(): Promise<string> {
+    const { encoder, tokenizer, tokenizers = [tokenizer], folder, dtype } = this.use()
+    const { hashModel, sameConfig } = await import('./model-hash.js')
+    const configs = (folder.router?.networks ?? [folder]).map(({ config }) => sameConfig(config))
+    const { queryLength, documentLength, queryExpansion } = folder as unknown as Record<string, unknown>
+    const settings = [this.#kind, String(this), dtype, configs, queryLength, documentLength, queryExpansion]
+    return guardOf(encoder).hold(() => hashModel({ encoder, tokenizers, settings }))
+  }
+
   /** @internal The engine's encoder, for the trainer; of a cross-encoder its embeddings are logits. */
   get encoder(): NativeEncoder {
     return this.use().encoder

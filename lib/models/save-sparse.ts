@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path'
 import { writeSafetensors } from '../io/safetensors.js'
 import type { SavedAdapter } from './adapters/config.js'
 import type { FullCard } from './card/full-card.js'
+import { sparseWords } from './card/sparse-encoder-card.js'
 import type { FirstModule } from './first-module.js'
 import { toJson } from './json.js'
 import { maskedPath } from './masked-model.js'
@@ -146,7 +147,8 @@ export function sparseModuleList(model: Pick<SparseFolder, 'first' | 'modules'>)
 function sparseCard(model: SparseFolder, card: SparseCard): string {
   const name = basename(resolve(card.target))
   const base = card.baseModel
-  const tags = ['sentence-transformers', 'sparse-encoder', 'sparse', 'splade']
+  const words = sparseWords(model)
+  const tags = ['sentence-transformers', 'sparse-encoder', 'sparse', ...words.map((word) => word.toLowerCase())]
   const origin = base ? `fine-tuned from [${base}](https://huggingface.co/${base})` : 'trained'
   return `---
 tags:
@@ -157,7 +159,7 @@ library_name: sentence-transformers
 
 # ${name}
 
-This is a SPLADE [Sparse Encoder](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} with sentence-torch
+This is a ${[...words, ''].join(' ')}[Sparse Encoder](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} with sentence-torch
 ${card.version}. It maps texts to sparse vectors of ${card.embeddingDimension} dimensions, one for each word of its vocabulary, for semantic
 search and sparse retrieval.
 

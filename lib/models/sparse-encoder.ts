@@ -6,7 +6,7 @@ import { checkInteger, checkOptions } from '../options.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
 import type { FullCard } from './card/full-card.js'
-import { sparseEncoderKind } from './card/sparse-encoder-card.js'
+import { sparseEncoderKind, sparseWords } from './card/sparse-encoder-card.js'
 import type { Embeddings } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
@@ -376,10 +376,10 @@ export class SparseEncoder extends BaseModel<SparseParts> {
   }
 
   #fullCard(target: string): FullCard | undefined {
-    const { tokenizer, id } = this.parts
+    const { tokenizer, id, folder } = this.parts
     const training = this.trainingFacts?.()
     const baseModel = id ?? training?.baseModel
-    const kind = sparseEncoderKind(this, target)
+    const kind = sparseEncoderKind(this, sparseWords(folder), target)
     return training && { kind, baseModel, maxSeqLength: tokenizer.maxSeqLength, modelText: this.toString(), training }
   }
 

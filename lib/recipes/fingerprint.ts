@@ -1,10 +1,11 @@
 /** What data and folders are, as a SHA-256: the same content gives the same one, wherever it came from. */
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
 import { TimeSlice } from '../data/time-slice.js'
+import { fileSha256 } from '../io/file-hash.js'
 
 const PIECE_CHARACTERS = 1 << 16
 
@@ -22,13 +23,6 @@ export async function datasetSha256(dataset: Dataset): Promise<string> {
     await slice.yield()
   }
   return hash.update(piece).digest('hex')
-}
-
-/** Of the bytes of a file. @throws the system's error */
-export async function fileSha256(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array)
-  return hash.digest('hex')
 }
 
 /** Of all files of a folder: their paths, in order, and their bytes. @throws the system's error */

@@ -8,6 +8,9 @@
 
 namespace st::cuda {
 
+// Of a block: as many bytes as its launch asks for.
+extern __shared__ float shared_memory[];
+
 namespace {
 
 constexpr int kLanes = 32, kWarps = 8;  // of a block
@@ -27,7 +30,6 @@ struct Warp {
   __device__ void sync() const { __syncwarp(); }
 };
 
-// A warp to each row.
 const dim3 kBlock(kLanes, kWarps);
 dim3 blocks_for(int64_t rows) {
   return dim3(static_cast<unsigned>((rows + kWarps - 1) / kWarps));
@@ -36,17 +38,32 @@ __device__ int64_t row_of_warp() {
   return int64_t{blockIdx.x} * kWarps + threadIdx.y;
 }
 
-const char* status() {
+// The one place of launches, in C++ that any compiler takes: tests run the kernels on the CPU.
+template <typename... Parameters, typename... Arguments>
+const char* run(void (*kernel)(Parameters...), dim3 blocks, dim3 threads, int64_t shared_bytes, void* stream,
+                const Arguments&... arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = blocks;
+  config.blockDim = threads;
+  config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
+  config.stream = static_cast<cudaStream_t>(stream);
+  cudaLaunchKernelEx(&config, kernel, arguments...);
   const cudaError_t error = cudaGetLastError();
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
+// A warp to each row.
+template <typename... Parameters, typename... Arguments>
+const char* run_rows(void (*kernel)(Parameters...), int64_t rows, void* stream, const Arguments&... arguments) {
+  return run(kernel, blocks_for(rows), kBlock, 0, stream, arguments...);
+}
+
 // Calls work with the columns of a lane as a constant: 12 for a width of 384, 24 for 768, 32 for 1024.
 template <typename Work>
-void with_columns(int64_t width, const Work& work) {
+const char* with_columns(int64_t width, const Work& work) {
   if (width <= 12 * kLanes) return work(std::integral_constant<int, 12>());
   if (width <= 24 * kLanes) return work(std::integral_constant<int, 24>());
-  work(std::integral_constant<int, 32>());
+  return work(std::integral_constant<int, 32>());
 }
 
 template <int Columns, typename S>
@@ -59,12 +76,12 @@ __global__ void residual_norm_kernel(ResidualNorm<S> k) {
 // result is the same in every run.
 template <int Columns, typename S>
 __global__ void residual_norm_backward_kernel(ResidualNormBackward<S> k, float* parts_P3D) {
-  extern __shared__ float total_3D[];
+  float* total_3D = shared_memory;
   NormSums<Columns> sums;
   for (int64_t t = row_of_warp(); t < k.tokens; t += int64_t{gridDim.x} * kWarps) {
     residual_norm_backward_token<Columns>(k, Warp(), t, sums);
   }
-  for (int warp = 0; warp < kWarps; ++warp) {
+  for (unsigned warp = 0; warp < kWarps; ++warp) {
     if (threadIdx.y == warp) {
 #pragma unroll
       for (int i = 0; i < Columns; ++i) {
@@ -128,26 +145,23 @@ __global__ void adamw_kernel(AdamWStep k, AdamWBuffers b) {
 template <typename S>
 const char* launch_norm(const ResidualNorm<S>& call, void* stream) {
   if (call.tokens == 0) return nullptr;
-  with_columns(call.width, [&](auto columns) {
-    residual_norm_kernel<columns()><<<blocks_for(call.tokens), kBlock, 0, static_cast<cudaStream_t>(stream)>>>(call);
+  return with_columns(call.width, [&](auto columns) {
+    return run_rows(residual_norm_kernel<columns(), S>, call.tokens, stream, call);
   });
-  return status();
 }
 
 template <typename S>
 const char* launch_norm_backward(const ResidualNormBackward<S>& call, const NormGradients& gradients, float* parts_P3D,
                                  void* stream) {
   if (call.tokens == 0) return nullptr;
-  const auto queue = static_cast<cudaStream_t>(stream);
   const int64_t parts = residual_norm_parts(call.tokens);
-  with_columns(call.width, [&](auto columns) {
-    residual_norm_backward_kernel<columns()>
-        <<<static_cast<unsigned>(parts), kBlock, 3 * call.width * sizeof(float), queue>>>(call, parts_P3D);
+  const char* error = with_columns(call.width, [&](auto columns) {
+    return run(residual_norm_backward_kernel<columns(), S>, static_cast<unsigned>(parts), kBlock,
+               3 * call.width * int64_t{sizeof(float)}, stream, call, parts_P3D);
   });
-  if (const char* error = status()) return error;
+  if (error != nullptr) return error;
   const auto blocks = static_cast<unsigned>((3 * call.width + 127) / 128);
-  add_parts_kernel<<<blocks, 128, 0, queue>>>(parts_P3D, parts, call.width, gradients);
-  return status();
+  return run(add_parts_kernel, blocks, 128, 0, stream, parts_P3D, parts, call.width, gradients);
 }
 
 }  // namespace
@@ -173,40 +187,33 @@ const char* launch(const ResidualNormBackward<Bf16>& call, const NormGradients& 
 
 const char* launch(const MeanPool& call, void* stream) {
   if (call.rows == 0) return nullptr;
-  with_columns(call.width, [&](auto columns) {
-    mean_pool_kernel<columns()><<<blocks_for(call.rows), kBlock, 0, static_cast<cudaStream_t>(stream)>>>(call);
-  });
-  return status();
+  return with_columns(call.width,
+                      [&](auto columns) { return run_rows(mean_pool_kernel<columns()>, call.rows, stream, call); });
 }
 
 const char* launch(const MeanPoolBackward& call, void* stream) {
   if (call.rows == 0) return nullptr;
-  mean_pool_backward_kernel<<<blocks_for(call.rows), kBlock, 0, static_cast<cudaStream_t>(stream)>>>(call);
-  return status();
+  return run_rows(mean_pool_backward_kernel, call.rows, stream, call);
 }
 
 const char* launch(const SoftmaxLoss& call, void* stream) {
   if (call.rows == 0) return nullptr;
-  softmax_loss_kernel<<<blocks_for(call.rows), kBlock, 0, static_cast<cudaStream_t>(stream)>>>(call);
-  return status();
+  return run_rows(softmax_loss_kernel, call.rows, stream, call);
 }
 
 const char* launch(const DropoutFactors& call, void* stream) {
   if (call.rows == 0) return nullptr;
-  dropout_factors_kernel<<<blocks_for(call.rows), kBlock, 0, static_cast<cudaStream_t>(stream)>>>(call);
-  return status();
+  return run_rows(dropout_factors_kernel, call.rows, stream, call);
 }
 
 const char* launch(const Clip& call, void* stream) {
-  clip_kernel<<<1, 1, 0, static_cast<cudaStream_t>(stream)>>>(call);
-  return status();
+  return run(clip_kernel, 1, 1, 0, stream, call);
 }
 
 const char* launch(const AdamWStep& step, const AdamWBuffers& buffers, void* stream) {
   if (buffers.count == 0) return nullptr;
   const int64_t blocks = std::min<int64_t>((buffers.count + 255) / 256, 8192);
-  adamw_kernel<<<static_cast<unsigned>(blocks), 256, 0, static_cast<cudaStream_t>(stream)>>>(step, buffers);
-  return status();
+  return run(adamw_kernel, static_cast<unsigned>(blocks), 256, 0, stream, step, buffers);
 }
 
 }  // namespace st::cuda

@@ -1,10 +1,19 @@
 // index, search and evaluate of the program with models of other classes: what they print is what the library gives.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { EmbeddingIndex, evaluation, MultiVectorEncoder, SparseEncoder } from '../../lib/index.js'
+import { parquetReadObjects } from 'hyparquet'
+import {
+  EmbeddingIndex,
+  evaluation,
+  MultiVectorEncoder,
+  SparseEmbeddings,
+  SparseEncoder,
+  type TokenEmbeddings,
+} from '../../lib/index.js'
+import { openSafetensors } from '../../lib/io/safetensors.js'
 import { callProgram } from '../helpers/call-program.js'
 import { tinyWords } from '../helpers/tiny-folder.js'
 
@@ -58,6 +67,74 @@ for (const kind of ['sparse', 'multi'] as const) {
     const evaluator = new Evaluator({ ...(await evaluation.loadBeir(at('beir'))), name: 'beir' })
     t.deepEqual(results[0].metrics, (await evaluator.evaluate(model as never)).metrics)
     await model.dispose()
+  })
+}
+
+for (const kind of ['sparse', 'multi'] as const) {
+  test.serial(`${kind}: encode writes the rows that the class gives`, async (t) => {
+    const model = await (kind === 'sparse' ? SparseEncoder : MultiVectorEncoder).load(at(kind))
+    const expected = await model.encodeDocument(TEXTS)
+    const write = async (output: string, ...more: string[]) => {
+      writeFileSync(at('all.txt'), `${TEXTS.join('\n')}\n`)
+      const { code, err } = await callProgram([
+        'encode',
+        at(kind),
+        at('all.txt'),
+        '--document',
+        '--output',
+        at(output),
+        ...more,
+      ])
+      t.is(code, 0, err)
+    }
+    const near = (found: ArrayLike<number>, wanted: ArrayLike<number>) =>
+      t.true(
+        found.length === wanted.length && Array.from(found).every((value, i) => Math.abs(value - wanted[i]!) <= 1e-6),
+      )
+    await write('rows.jsonl', '--with-text')
+    const lines = readFileSync(at('rows.jsonl'), 'utf8').trim().split('\n')
+    const rows: Record<string, unknown>[] = lines.map((line) => JSON.parse(line))
+    t.deepEqual(
+      rows.map(({ text }) => text),
+      TEXTS,
+    )
+    await write('rows.parquet')
+    const file = new Uint8Array(readFileSync(at('rows.parquet'))).buffer
+    const objects = (await parquetReadObjects({ file })) as Record<string, unknown>[]
+    await write('rows.safetensors')
+    const tensors = await openSafetensors(at('rows.safetensors'))
+    const read = async (name: string) => (await tensors.read(name)).buffer as ArrayBuffer
+    t.deepEqual([...new Int32Array(await read('offsets'))], [...expected.offsets])
+    for (const found of [rows, objects]) {
+      if (expected instanceof SparseEmbeddings) {
+        t.deepEqual(
+          found.flatMap(({ indices }) => indices as number[]),
+          [...expected.indices],
+        )
+        near(
+          found.flatMap(({ values }) => values as number[]),
+          expected.values,
+        )
+      } else
+        near(
+          found.flatMap(({ embedding }) => (embedding as number[][]).flat()),
+          (expected as TokenEmbeddings).data,
+        )
+    }
+    if (expected instanceof SparseEmbeddings) {
+      t.deepEqual([...new Int32Array(await read('indices'))], [...expected.indices])
+      near(new Float32Array(await read('values')), expected.values)
+    } else near(new Float32Array(await read('embeddings')), (expected as TokenEmbeddings).data)
+    await tensors.close()
+    await model.dispose()
+    for (const [message, ...more] of [
+      [/rows of one length/, '--output', at('x.npy')],
+      [/is for embeddings/, '--output', at('x.parquet'), '--precision', 'binary'],
+    ] as const) {
+      const { code, err } = await callProgram(['encode', at(kind), at('all.txt'), ...more])
+      t.is(code, 2)
+      t.regex(err, message)
+    }
   })
 }
 

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { npyHeader } from '../../lib/cli/vectors.js'
+import { npyHeader } from '../../lib/corpus/writers/index.js'
 import { SentenceTransformer } from '../../lib/index.js'
 import { callProgram } from '../helpers/call-program.js'
 import { temporaryFolder } from '../helpers/model-folders.js'

@@ -1,9 +1,11 @@
-// Kills recipes at many moments: `node dist/test/kills/run.js [--kills 6] [--seed 1] [--rounds 1] [recipe…]`.
+// Kills recipes, and encodings in shards, at many moments:
+// `node dist/test/kills/run.js [--kills 6] [--seed 1] [--rounds 1] [--texts 200000] [recipe or encode…]`.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { KILLED_RECIPES, killAndCompare } from '../helpers/recipe-kills.js'
+import { killEncodings } from './encode.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -11,13 +13,19 @@ const { values, positionals } = parseArgs({
     kills: { type: 'string', default: '6' },
     seed: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '1' },
+    texts: { type: 'string', default: '200000' },
   },
 })
-const unknown = positionals.filter((name) => !KILLED_RECIPES.includes(name))
-if (unknown.length > 0) throw new Error(`No such recipe: ${unknown.join(', ')}; there are ${KILLED_RECIPES.join(', ')}`)
+const known = [...KILLED_RECIPES, 'encode']
+const unknown = positionals.filter((name) => !known.includes(name))
+if (unknown.length > 0) throw new Error(`No such recipe: ${unknown.join(', ')}; there are ${known.join(', ')}`)
 for (let round = 0; round < Number(values.rounds); round++) {
-  for (const recipe of positionals.length > 0 ? positionals : KILLED_RECIPES) {
+  for (const recipe of positionals.length > 0 ? positionals : known) {
     const seed = Number(values.seed) + round
+    if (recipe === 'encode') {
+      if (!(await killEncodings(Number(values.texts), Number(values.kills), seed))) process.exitCode = 1
+      continue
+    }
     const folder = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
     const { count, faults } = await killAndCompare(recipe, folder, Number(values.kills), seed)
     console.log(`${recipe}, seed ${seed}: killed ${count} times, ${faults.length === 0 ? 'the same result' : 'FAULTS'}`)

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 python test/parity/make_model_cards.py
 
-The runs are those of the test: the tiny models of golden/merging and golden/cross-encoder, and the rows of `ROWS`. Beside the cards
+The runs are those of the test: tiny models of golden/ and the rows of `ROWS`. Beside the cards
 stand the citations of all losses, of which lib/models/card/citations.ts is made.
 """
 
@@ -18,15 +18,23 @@ from sentence_transformers import (
     CrossEncoder,
     CrossEncoderTrainer,
     CrossEncoderTrainingArguments,
+    MultiVectorEncoder,
+    MultiVectorEncoderTrainer,
+    MultiVectorEncoderTrainingArguments,
     SentenceTransformer,
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
+    SparseEncoder,
+    SparseEncoderTrainer,
+    SparseEncoderTrainingArguments,
 )
 from sentence_transformers.cross_encoder import losses as ce_losses
 from sentence_transformers.multi_vector_encoder import losses as multi_vector_losses
+from sentence_transformers.multi_vector_encoder.evaluation import MultiVectorInformationRetrievalEvaluator
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
 from sentence_transformers.sparse_encoder import losses as sparse_losses
+from sentence_transformers.sparse_encoder.evaluation import SparseEmbeddingSimilarityEvaluator
 
 torch.set_num_threads(1)
 GOLDEN = Path(__file__).parent / "golden"
@@ -42,7 +50,10 @@ PAIRS = {"query": ROWS["sentence1"], "answer": ROWS["sentence2"], "label": [i % 
 LABELS = {"label": "int"}
 
 
-def arguments(kind, folder):
+QUESTIONS = {"question": ROWS["sentence1"], "passage": ROWS["sentence2"]}
+
+
+def arguments(kind, folder, **more):
     return kind(
         output_dir=folder,
         num_train_epochs=2,
@@ -57,6 +68,7 @@ def arguments(kind, folder):
         use_cpu=True,
         disable_tqdm=True,
         seed=7,
+        **more,
     )
 
 
@@ -93,6 +105,44 @@ def cross_encoder(folder):
     return card_of(model, trainer, folder)
 
 
+def sparse_encoder(model_folder, **more):
+    def make(folder):
+        model = SparseEncoder(str(GOLDEN / model_folder), device="cpu")
+        data = Dataset.from_dict(QUESTIONS)
+        trainer = SparseEncoderTrainer(
+            model=model,
+            args=arguments(SparseEncoderTrainingArguments, folder, **more),
+            train_dataset=data,
+            eval_dataset=data.select(range(6)),
+            loss=sparse_losses.SpladeLoss(
+                model,
+                sparse_losses.SparseMultipleNegativesRankingLoss(model),
+                document_regularizer_weight=3e-3,
+                query_regularizer_weight=5e-3,
+                document_regularizer_threshold=4,
+            ),
+            evaluator=SparseEmbeddingSimilarityEvaluator(ROWS["sentence1"], ROWS["sentence2"], ROWS["score"], name="sts-dev"),
+        )
+        return card_of(model, trainer, folder)
+
+    return make
+
+
+def multi_vector_encoder(folder):
+    model = MultiVectorEncoder(str(GOLDEN / "multi-vector-losses" / "model"), device="cpu")
+    data = Dataset.from_dict(QUESTIONS)
+    texts = {str(i): text for i, text in enumerate(TEXTS)}
+    trainer = MultiVectorEncoderTrainer(
+        model=model,
+        args=arguments(MultiVectorEncoderTrainingArguments, folder),
+        train_dataset=data,
+        eval_dataset=data.select(range(6)),
+        loss=multi_vector_losses.MultiVectorMultipleNegativesRankingLoss(model),
+        evaluator=MultiVectorInformationRetrievalEvaluator(texts, texts, {key: {key} for key in texts}, name="same"),
+    )
+    return card_of(model, trainer, folder)
+
+
 def citations():
     found = {}
     for module in (losses, ce_losses, sparse_losses, multi_vector_losses):
@@ -125,7 +175,14 @@ def ranking_citations():
 
 OUT.mkdir(exist_ok=True)
 (OUT / "ranking-citations.json").write_text(json.dumps(ranking_citations(), indent=1, ensure_ascii=False) + "\n")
-for name, make in {"sentence-transformer": sentence_transformer, "cross-encoder": cross_encoder}.items():
+CARDS = {
+    "sentence-transformer": sentence_transformer,
+    "cross-encoder": cross_encoder,
+    "sparse-encoder": sparse_encoder("sparse/bert"),
+    "sparse-router": sparse_encoder("sparse-router/learned", router_mapping={"question": "query", "passage": "document"}),
+    "multi-vector-encoder": multi_vector_encoder,
+}
+for name, make in CARDS.items():
     with tempfile.TemporaryDirectory() as folder:
         text = make(folder)
     (OUT / f"{name}.md").write_text(text.replace(str(GOLDEN), "golden"))

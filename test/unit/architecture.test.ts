@@ -15,6 +15,7 @@ const libRules: Record<string, readonly string[]> = {
   losses: ['errors', 'options', 'io', 'data', 'native', 'tensor'],
   models: ['errors', 'options', 'io', 'data', 'native'],
   search: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models'],
+  corpus: ['errors', 'options', 'io', 'data', 'native', 'models', 'search'],
   evaluation: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search'],
   training: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
   loops: [...['errors', 'options', 'io', 'data', 'native', 'tensor', 'losses', 'models', 'training']],

@@ -404,7 +404,11 @@ const GUENTHER = `@misc{günther2024jinaembeddings28192token,
       url={https://arxiv.org/abs/2310.19923},
 }`
 
-const RANKING = ['MultipleNegativesRankingLoss', 'MultipleNegativesSymmetricRankingLoss']
+const RANKING = [
+  'SparseMultipleNegativesRankingLoss',
+  'MultipleNegativesRankingLoss',
+  'MultipleNegativesSymmetricRankingLoss',
+]
 
 /**
  * The citation of a loss, if its authors ask for one.

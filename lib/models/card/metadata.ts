@@ -43,8 +43,8 @@ export function modelName({ className }: CardKind, baseModel: string | undefined
 
 /** What an evaluator measures, in words. Source: `description` of the evaluators. */
 export function descriptionOf(className: string): string {
-  if (className.startsWith('EmbeddingSimilarity')) return 'Semantic Similarity'
-  if (/^MSEEvaluator/.test(className)) return 'Knowledge Distillation'
+  if (/^(Sparse)?EmbeddingSimilarity/.test(className)) return 'Semantic Similarity'
+  if (/^(Sparse)?MSEEvaluator/.test(className)) return 'Knowledge Distillation'
   return className.replace(/Evaluator.*$/, '').replace(/([a-z])([A-Z])/g, '$1 $2')
 }
 

@@ -18,7 +18,7 @@ export function multiVectorKind(
 ): FullCard['kind'] {
   const queries = queryExpansion?.strategy === 'fixed' ? queryExpansion.length : queryLength
   return {
-    className: 'MultiVectorEncoder',
+    className: 'Multi-Vector Encoder',
     title: 'Multi-Vector Encoder',
     docs: 'multi_vector_encoder',
     tags: ['sentence-transformers', 'multi-vector', 'colbert', 'late-interaction'],
@@ -26,8 +26,8 @@ export function multiVectorKind(
     introduction: (origin) =>
       `This is a [Multi-Vector Encoder](https://www.sbert.net/docs/multi_vector_encoder/usage/usage.html) model ${origin} using the [sentence-transformers](https://www.SBERT.net) library. It maps inputs to sequences of ${width}-dimensional token-level vectors and scores them with late interaction (MaxSim), useful for semantic search with late interaction.`,
     description: [
-      ...(queries === null ? [] : [`- **Maximum Query Length:** ${queries} tokens`]),
-      ...(documentLength === null ? [] : [`- **Maximum Document Length:** ${documentLength} tokens`]),
+      ...(queries === null ? [] : [`    - **Maximum Query Length:** ${queries} tokens`]),
+      ...(documentLength === null ? [] : [`    - **Maximum Document Length:** ${documentLength} tokens`]),
       `- **Output Dimensionality:** ${width} dimensions`,
       `- **Similarity Function:** ${SIMILARITIES[similarityFnName ?? 'maxsim']}`,
     ],

@@ -1,10 +1,22 @@
 import type { Metric } from '../../native/types.js'
+import type { SparseFolder } from '../sparse-folder.js'
 import type { FullCard } from './full-card.js'
 import { codeList } from './markdown.js'
 import { SIMILARITIES } from './sentence-transformer-card.js'
 
 const EXAMPLES = ['The weather is lovely today.', "It's so sunny outside!", 'He drove to the stadium.']
 const TASK = 'semantic search and sparse retrieval'
+
+/** What modules make of a sparse encoder, in the order of its name. Source: `register_model`. */
+const WORDS = { Router: 'Asymmetric', SparseStaticEmbedding: 'Inference-free', SpladePooling: 'SPLADE' } as const
+
+/** What the modules of a model say of it: `Inference-free`, `SPLADE`. */
+export function sparseWords({ router, ...plain }: Pick<SparseFolder, 'first' | 'modules' | 'router'>): string[] {
+  const networks = router?.networks ?? [plain]
+  const types = networks.flatMap(({ first, modules }): string[] => [first, ...modules.map(({ type }) => type)])
+  if (router) types.push('Router')
+  return Object.entries(WORDS).flatMap(([type, word]) => (types.includes(type) ? [word] : []))
+}
 
 /** What the card tells of a model. */
 interface SparseFacts {
@@ -13,18 +25,19 @@ interface SparseFacts {
   readonly maxActiveDims: number | null
 }
 
-/** The parts of a card that all SPLADE models have. */
+/** The parts of a card that all sparse encoders have. @param words {@link sparseWords} of the model */
 export function sparseEncoderKind(
   { embeddingDimension: width, similarityFnName, maxActiveDims }: SparseFacts,
+  words: readonly string[],
   target: string,
 ): FullCard['kind'] {
-  const title = 'SPLADE Sparse Encoder'
+  const title = [...words, 'Sparse Encoder'].join(' ')
   const active = maxActiveDims === null ? '' : ` (trained with ${maxActiveDims} maximum active dimensions)`
   return {
     className: title,
     title,
     docs: 'sparse_encoder',
-    tags: ['sentence-transformers', 'sparse-encoder', 'sparse', 'splade'],
+    tags: ['sentence-transformers', 'sparse-encoder', 'sparse', ...words.map((word) => word.toLowerCase())],
     pipelineTag: 'feature-extraction',
     introduction: (origin) =>
       `This is a [${title}](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} using the [sentence-transformers](https://www.SBERT.net) library. It maps inputs to a ${width}-dimensional sparse vector space and can be used for ${TASK}.`,

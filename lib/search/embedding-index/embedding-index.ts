@@ -16,6 +16,7 @@ import { checkIdentity, type IndexModel, identityOf } from './model-identity.js'
 import { rankRows } from './rank-rows.js'
 import {
   checkFiniteRows,
+  checkPrecision,
   checkRows,
   countOf,
   dimensionOf,
@@ -24,15 +25,14 @@ import {
   kindOf,
   type OwnRows,
   ownRows,
-  packRows,
   scoreOf,
 } from './row-kinds.js'
 import { type IndexSearch, searchIndex } from './search.js'
+import { segmentOf } from './segment-data.js'
 import { SparseStore } from './sparse-store.js'
 import { readTextOf } from './text-store.js'
 import { TokenStore } from './token-store.js'
 import { VectorStore } from './vector-store.js'
-import { packTexts, type SegmentData } from './write-segment.js'
 
 export type { IndexPrecision, RowKind } from './format.js'
 export type { IndexRowsLike } from './row-kinds.js'
@@ -148,12 +148,8 @@ export class EmbeddingIndex {
     } else checkModelKind(model)
     checkOneOf('precision', precision, ['float32', 'int8', 'binary'])
     const kind = kindOf(options.embeddings)
-    if (kind !== 'dense' && precision !== 'float32')
-      throw invalidArgument(`precision of ${KIND_NAMES[kind]}`, 'float32', precision)
     const scoreFunction = scoreOf(kind, options.scoreFunction)
-    if (precision !== 'float32' && !['cosine', 'dot'].includes(scoreFunction)) {
-      throw invalidArgument(`scoreFunction of the precision ${precision}`, 'cosine or dot', scoreFunction)
-    }
+    checkPrecision(kind, precision, scoreFunction)
     const embeddings = ownRows(options.embeddings, 'embeddings')
     const settings: IndexSettings = {
       ...{ dimension: dimensionOf(embeddings), precision, scoreFunction },
@@ -367,34 +363,4 @@ function checkModelKind(model: unknown): void {
 
 function checkPath(path: unknown): void {
   if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a file', path)
-}
-
-/** Checked rows as they lie in the file; undefined for none. */
-async function segmentOf(
-  settings: IndexSettings,
-  { embeddings, ids, texts }: IndexRows & { embeddings: OwnRows },
-): Promise<SegmentData | undefined> {
-  const rows = countOf(embeddings)
-  checkTexts('ids', ids, rows, settings.hasIds)
-  checkTexts('texts', texts, rows, settings.hasTexts)
-  checkFiniteRows(embeddings, 'embeddings')
-  if (rows === 0) return undefined
-  const [id, text] = [ids, texts].map((list) => (list === undefined ? undefined : packTexts(list)))
-  return {
-    rows,
-    parts: {
-      ...(await packRows(embeddings, settings)),
-      ...(id && { idPlaces: id.places, ids: id.bytes }),
-      ...(text && { textPlaces: text.places, texts: text.bytes }),
-    },
-  }
-}
-
-function checkTexts(name: string, list: unknown, rows: number, isPresent: boolean): void {
-  if (list === undefined && !isPresent) return
-  if (!isPresent) throw invalidArgument(name, `no ${name}, since the index was created without`, list)
-  if (!Array.isArray(list) || list.length !== rows)
-    throw invalidArgument(name, `an array of ${rows} texts, one for each row`, list)
-  const at = list.findIndex((entry) => typeof entry !== 'string')
-  if (at !== -1) throw invalidArgument(`${name}[${at}]`, 'a text', list[at])
 }

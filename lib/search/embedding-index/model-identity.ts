@@ -60,16 +60,18 @@ export async function checkIdentity(
   dimension: number,
   name: string,
 ): Promise<void> {
-  const other = await identityOf(model, dimension)
-  const found = own.width === other.width ? cosine(numbersOf(own), numbersOf(other)) : undefined
-  if (found !== undefined && found >= SAME) return
+  const how = identityDifference(own, await identityOf(model, dimension), name)
+  if (how === undefined) return
   const made = own.name === undefined ? 'another model' : `another model, ${own.name}`
-  const how =
-    found === undefined
-      ? `its embeddings have ${own.width} numbers, those of ${name} ${other.width}`
-      : `the cosine of both models' embeddings of one text is ${found.toFixed(3)}`
   const message = `${path} was made with ${made}: ${how}. Use that model, or make the index again with ${name}`
   throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+}
+
+/** How two models differ, in words; undefined where they do not. @param name of the other one */
+export function identityDifference(own: ModelIdentity, other: ModelIdentity, name: string): string | undefined {
+  if (own.width !== other.width) return `its embeddings have ${own.width} numbers, those of ${name} ${other.width}`
+  const found = cosine(numbersOf(own), numbersOf(other))
+  return found >= SAME ? undefined : `the cosine of both models' embeddings of one text is ${found.toFixed(3)}`
 }
 
 /** Sparse values are added up by column, and vectors of tokens all together, so that few numbers stand for all. */

@@ -9,7 +9,7 @@ import { checkOneOf } from '../../options.js'
 import { checkFinite } from '../blocks.js'
 import { metricOf, type ScoreFunction } from '../score-function.js'
 import { codesOf } from './codes.js'
-import type { IndexSettings, PartName, RowKind } from './format.js'
+import type { IndexPrecision, IndexSettings, PartName, RowKind } from './format.js'
 
 export type IndexRowsLike = EmbeddingsLike | SparseEmbeddings | TokenEmbeddings
 /** Rows in memory that is ours alone. */
@@ -54,6 +54,14 @@ export function scoreOf(kind: RowKind, score: ScoreFunction | MaxSimName | undef
   return (score as MaxSimName | undefined) ?? 'maxsim'
 }
 
+/** @throws SentenceTorchError ERR_INVALID_ARGUMENT for codes that there are not */
+export function checkPrecision(kind: RowKind, precision: IndexPrecision, scoreFunction: Metric | MaxSimName): void {
+  if (precision === 'float32') return
+  if (kind !== 'dense') throw invalidArgument(`precision of ${KIND_NAMES[kind]}`, 'float32', precision)
+  if (scoreFunction !== 'cosine' && scoreFunction !== 'dot')
+    throw invalidArgument(`scoreFunction of the precision ${precision}`, 'cosine or dot', scoreFunction)
+}
+
 /** @throws SentenceTorchError ERR_INVALID_DATA for a row that is not finite, by its number; sparse rows are finite */
 export function checkFiniteRows(rows: OwnRows, name: string): void {
   if ('shape' in rows) checkFinite(rows, name)
@@ -75,7 +83,11 @@ export async function packRows(rows: OwnRows, settings: IndexSettings): Promise<
 }
 
 /** @throws SentenceTorchError ERR_INVALID_ARGUMENT unless the rows are of the index's kind and width */
-export function checkRows(name: string, rows: OwnRows, { kind = 'dense', dimension }: IndexSettings): void {
+export function checkRows(
+  name: string,
+  rows: OwnRows,
+  { kind = 'dense', dimension }: Pick<IndexSettings, 'kind' | 'dimension'>,
+): void {
   if (countOf(rows) === 0 && kindOf(rows) === 'dense') return
   if (kindOf(rows) !== kind)
     throw invalidArgument(name, `${KIND_NAMES[kind]}, as the index has`, KIND_NAMES[kindOf(rows)])

@@ -15,8 +15,12 @@ const EXAMPLES = 5
 /** Texts of an example; others are taken from other rows. */
 const TEXTS = 4
 
-/** How many tokens the model makes of each text; undefined where it refuses one of them. */
-export type TokenLengths = (texts: readonly string[]) => Promise<readonly number[] | undefined>
+/** How many tokens the model makes of each text of a column; undefined where it refuses one of them. */
+export type TokenLengths = (
+  texts: readonly string[],
+  dataset: string,
+  column: string,
+) => Promise<readonly number[] | undefined>
 
 export async function datasetFacts<L extends TrainableLoss>(
   source: DataSource | undefined,
@@ -33,14 +37,20 @@ export async function datasetFacts<L extends TrainableLoss>(
       continue
     }
     const columns: ColumnFacts[] = []
-    for (const column of data.columnNames) columns.push(await columnFacts(data, column, lengthsOf))
+    for (const column of data.columnNames) {
+      columns.push(await columnFacts(data, column, (texts) => lengthsOf(texts, name, column)))
+    }
     facts.push({ ...rest, size: data.length, columns, samples: samplesOf(data, columns) })
   }
   return facts
 }
 
 /** Source: `_compute_column_stats`. */
-async function columnFacts(dataset: Dataset, name: string, lengthsOf: TokenLengths): Promise<ColumnFacts> {
+async function columnFacts(
+  dataset: Dataset,
+  name: string,
+  lengthsOf: (texts: readonly string[]) => ReturnType<TokenLengths>,
+): Promise<ColumnFacts> {
   const values: readonly unknown[] = dataset.column(name).slice(0, MOST_ROWS)
   const [first] = values
   if (typeof first === 'string') {

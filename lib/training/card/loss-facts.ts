@@ -15,8 +15,8 @@ export function lossName({ type }: TrainableLoss): string {
 export function lossFacts(losses: readonly TrainableLoss[]): LossFacts[] {
   const all = [...losses]
   for (const loss of all) {
-    const { loss: inner } = loss as { loss?: unknown }
-    if (isLoss(inner) && !all.includes(inner)) all.push(inner)
+    const { loss: inner, parts = [inner] } = loss as { loss?: unknown; parts?: readonly unknown[] }
+    all.push(...(parts.filter((part) => isLoss(part) && !all.includes(part)) as TrainableLoss[]))
   }
   const facts = all.map((loss) => ({ name: lossName(loss), citation: citationOf(lossName(loss), lossOptions(loss)) }))
   return [...new Map(facts.map((entry) => [entry.name, entry])).values()]

@@ -72,12 +72,14 @@ export class CardRecorder {
   /** A row for each step with a loss or an evaluation. Source: `on_log`, `on_evaluate`, `set_evaluation_metrics`. */
   #logs(history: readonly LogRecord[]): Record<string, number>[] {
     const rows = new Map<number, Record<string, number>>()
+    // Not the parts of a loss, which a log has beside it.
+    const named = this.#fixed.evaluation.map(({ name }) => `eval_${name}_loss`)
     for (const { step = 0, epoch = 0, ...record } of history) {
       const found = Object.entries(record).flatMap(([key, value]): [string, number][] => {
         const plain = key.replace(/^eval_/, '')
         if (key === 'loss') return [['Training Loss', value]]
         if (key === 'eval_loss') return [['Validation Loss', value]]
-        if (/^eval_.*_loss$/.test(key)) return [[plain.replaceAll('_', ' '), value]]
+        if (named.includes(key)) return [[plain.replaceAll('_', ' '), value]]
         return key !== plain && this.#primary.has(plain) ? [[plain, value]] : []
       })
       if (found.length === 0) continue

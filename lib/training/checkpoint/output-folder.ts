@@ -1,16 +1,13 @@
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { SentenceTorchError } from '../../errors.js'
-import { throwIfAborted } from '../../io/abort.js'
 import { makeFolder } from '../../io/files.js'
-import { FileLock, type LockHolder, STALE_MILLISECONDS, takeLock } from '../../io/lock.js'
+import { FileLock, type LockHolder } from '../../io/lock.js'
 import { failedTo } from '../../io/system-error.js'
+import { nameOfHolder, waitForLock } from '../../io/wait-for-lock.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 
 /** This file names the process that writes checkpoints into the folder. */
 export const LOCK_FILE = '.sentence-torch.lock'
-
-const WAIT_MILLISECONDS = 1000
 
 /** The folder of a run's checkpoints. A run locks it, so that no other run writes there meanwhile. */
 export class OutputFolder {
@@ -53,21 +50,11 @@ export class OutputFolder {
     const refused = failedTo(`write in the output folder ${this.#path}`, 'ERR_FILE_SYSTEM')
     await makeFolder(this.#path).catch(refused)
     const lock = join(this.#path, LOCK_FILE)
-    const first = await takeLock(lock).catch(refused)
-    let taken = first
-    const begin = performance.now()
-    let isOver = false
-    // Whether a process of another machine or container still runs shows only after a while. Waiting for that lets a container
-    // that was killed and restarted go on. The file's time may lie in the future, so our own waiting time counts too.
-    while (!(taken instanceof FileLock) && !(first instanceof FileLock)) {
-      if (isOver || !taken.isElsewhere || taken.touched !== first.touched) throw busy(this.#path, taken)
-      if (taken === first) warnOfWaiting(this.#path, taken)
-      await setTimeout(WAIT_MILLISECONDS)
-      throwIfAborted(this.#signal, `Waiting for the output folder ${this.#path}`)
-      isOver = performance.now() - begin > STALE_MILLISECONDS
-      taken = await takeLock(lock, undefined, isOver ? first.touched : undefined).catch(refused)
-    }
-    return taken as FileLock
+    const what = `Waiting for the output folder ${this.#path}`
+    const onWait = (holder: LockHolder) => warnOfWaiting(this.#path, holder)
+    const taken = await waitForLock(lock, { what, signal: this.#signal, onWait }).catch(refused)
+    if (!(taken instanceof FileLock)) throw busy(this.#path, taken)
+    return taken
   }
 }
 
@@ -76,22 +63,18 @@ function warnOfWaiting(path: string, holder: LockHolder): void {
     `The output folder ${path} is in use, or was when its process ended: ${
       holder.isOwn
         ? 'whether that worker thread of this process lives cannot be seen'
-        : `${nameOf(holder)} is not of this machine or container, or cannot be seen from here`
+        : `${nameOfHolder(holder)} is not of this machine or container, or cannot be seen from here`
     }. Training waits a minute and a half at most for a sign of life`,
     'SentenceTorchWarning',
   )
 }
 
 function busy(path: string, holder: LockHolder): SentenceTorchError {
-  const who = holder.isOwn ? `another trainer of this process (${holder.pid} on ${holder.host})` : nameOf(holder)
+  const who = holder.isOwn ? `another trainer of this process (${holder.pid} on ${holder.host})` : nameOfHolder(holder)
   const since = holder.since === undefined ? '' : ` since ${holder.since}`
   return new SentenceTorchError(
     'ERR_BUSY',
     `The output folder ${path} is in use: ${who} trains there${since}. Choose another outputDir, or wait until it has ended ` +
       `(${LOCK_FILE} says so; it does not count any more when that process or thread is gone)`,
   )
-}
-
-function nameOf({ pid, host }: LockHolder): string {
-  return `process ${pid ?? 'of unknown number'} on ${host ?? 'an unknown host'}`
 }

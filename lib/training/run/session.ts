@@ -3,6 +3,7 @@ import type { DataSource } from '../../data/feed.js'
 import { fromNative } from '../../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../../evaluation/evaluator.js'
 import { type ParameterGroups, parameterGroups, trainableTensors } from '../arguments/parameter-groups.js'
+import { taskOf } from '../arguments/routes.js'
 import type { TrainableLoss } from '../batches/loss-set.js'
 import { chooseMiniBatches, freeMemory } from '../batches/mini-batch.js'
 import { BatchSources, countRows } from '../batches/source.js'
@@ -194,10 +195,15 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   async #recordCard(): Promise<CardRecorder | undefined> {
     const { model, args, losses, trainDataset, evalDataset } = this.#parts
     if (model.cardKind === undefined) return undefined
-    const lengthsOf = async (texts: readonly string[]) => {
-      // A text that the model refuses is no reason not to train: the column may not be used.
-      const tokens = await model.tokenizer.encodeAll(texts).catch(() => undefined)
-      return tokens && texts.map((_, i) => tokens.offsets[i + 1]! - tokens.offsets[i]!)
+    const lengthsOf = async (texts: readonly string[], dataset: string, column: string) => {
+      try {
+        const { tokenizer } = model.route?.(taskOf(args.routerMapping, dataset, column)) ?? model
+        const { offsets } = await tokenizer.encodeAll(texts)
+        return texts.map((_, i) => offsets[i + 1]! - offsets[i]!)
+      } catch {
+        // A text that the model refuses is no reason not to train: the column may not be used.
+        return undefined
+      }
     }
     const hasPairs = model.cardKind === 'pairs'
     this.#card = await CardRecorder.of({ args, losses, trainDataset, evalDataset, lengthsOf, hasPairs })

@@ -1,6 +1,10 @@
 import type { TrainingFacts } from '../../models/card/facts.js'
 import type { ConfigObject, DType, NativeEncoder } from '../../native/types.js'
 
+interface CountingTokenizer {
+  encodeAll(texts: readonly string[]): Promise<{ offsets: ArrayLike<number> }>
+}
+
 /** The parts of a model that a trainer needs. */
 export interface TrainableModel {
   readonly device: string
@@ -8,11 +12,11 @@ export interface TrainableModel {
   readonly encoder: NativeEncoder
   /** The transformer's config.json. */
   readonly config: ConfigObject
-  readonly tokenizer: {
-    encodeAll(texts: readonly string[]): Promise<{ offsets: ArrayLike<number> }>
-  }
+  readonly tokenizer: CountingTokenizer
   /** The routes of its Router; undefined: it has none. */
   readonly routes?: readonly string[] | undefined
+  /** What makes tokens of the texts of a task. Default: `tokenizer`. */
+  route?(task?: string): { readonly tokenizer: CountingTokenizer }
   /** The name in Python's `named_parameters()` of a tensor of the model. Default: {@link pythonName}'s. */
   parameterPath?(name: string): string
   /** What stands in the examples of the model's card; undefined: it says nothing of a training. */

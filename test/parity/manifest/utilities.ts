@@ -48,6 +48,9 @@ export const utilities: readonly Row[] = [
   onlyHere('util', 'EmbeddingIndex', 'a file of embeddings; its hits in float32 are those of semanticSearch', [
     'test/addon/embedding-index.test.ts',
   ]),
+  onlyHere('util', 'encodeFiles', 'files of rows that several processes write; the rows are those of encode', [
+    'test/addon/encode-files.test.ts',
+  ]),
   built('util', 'truncate_embeddings', 'truncateEmbeddings', {
     ...GOLDEN,
     tests: [...GOLDEN.tests, 'test/unit/quantize.test.ts'],

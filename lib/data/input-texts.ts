@@ -1,15 +1,17 @@
-/** Texts of files and of stdin, some at a time. */
-import { opener } from '../data/readers/index.js'
-import { readLines, withoutReturn } from '../data/readers/lines.js'
-import { listed } from '../data/readers/names.js'
+/** Texts of files, and of stdin where there is one, some at a time. */
+
 import { describe, SentenceTorchError } from '../errors.js'
+import { opener } from './readers/index.js'
+import { readLines, withoutReturn } from './readers/lines.js'
+import { listed } from './readers/names.js'
 
 export interface TextSource {
   /** Files, or `-`. */
   inputs: readonly string[]
   /** The column of files with columns. Default: `text`, else the only column of texts of the first row. */
   column?: string | undefined
-  stdin: AsyncIterable<Uint8Array>
+  /** What `-` stands for. Default: nothing, so that it is a file. */
+  stdin?: AsyncIterable<Uint8Array> | undefined
   /** Leaves rows out that are no text; gets their errors. Default: the first one is thrown. */
   onBadRow?: ((error: SentenceTorchError) => void) | undefined
 }
@@ -25,7 +27,7 @@ export async function* readAllTexts({
   onBadRow,
 }: TextSource): AsyncGenerator<readonly string[]> {
   for (const input of inputs) {
-    if (input === '-') yield* linesOf(stdin)
+    if (input === '-' && stdin) yield* linesOf(stdin)
     else if (isTable(input)) yield* columnTexts(input, column, onBadRow)
     else for await (const lines of readLines(input)) yield lines.map(withoutReturn)
   }

@@ -1,0 +1,7 @@
+export { type EncodeFilesResult, encodeFiles } from './encode-files.js'
+export type { EncodeFilesOptions, FileFormat, Shard } from './encode-options.js'
+export { EncodedFiles, type EncodedHit, type EncodedSearchOptions, type RowBlock } from './encoded-files.js'
+export { type MergedIndex, type MergeIndexesOptions, mergeIndexes } from './merge-indexes.js'
+export type { TextEncoder } from './model.js'
+export type { DenseRows, EncodedRows } from './rows.js'
+export { type IndexesHit, type SearchIndexesOptions, searchIndexes } from './search-indexes.js'

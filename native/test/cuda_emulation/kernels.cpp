@@ -1,0 +1,2 @@
+// The source that nvcc compiles, as C++.
+#include "cuda/kernels.cu"
