@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
-import { type Io, Interruption } from './io.js'
+import { Interruption, type Io } from './io.js'
 
 /** A line of output never waits longer for its end than the process does. */
 class Lines {

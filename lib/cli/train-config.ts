@@ -59,7 +59,11 @@ export async function trainConfig(values: Values, io: Io): Promise<number> {
  * The recipe on a process that is not the first: that one writes the run folder and measures the model, while this one has a folder that is
  * removed again. It keeps the dev evaluator, with which the first one measures in training: so both train in the same order.
  */
-async function trainBeside(recipe: Recipe, { test, outside, ...options }: Record<string, unknown>, io: Io): Promise<number> {
+async function trainBeside(
+  recipe: Recipe,
+  { test, outside, ...options }: Record<string, unknown>,
+  io: Io,
+): Promise<number> {
   const outputDir = await mkdtemp(join(tmpdir(), 'sentence-torch-rank-'))
   try {
     await recipe.run({ ...options, outputDir }, { signal: io.signal })

@@ -1,12 +1,7 @@
 import type { OptionTable } from '../options/kinds.js'
 import type { WrapperArguments } from './arguments.js'
 import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, cachedArguments } from './caching.js'
-import {
-  GISTEmbedLoss,
-  type GISTEmbedLossOptions,
-  GUIDED,
-  OPTIONS as PLAIN,
-} from './gist-embed.js'
+import { GISTEmbedLoss, type GISTEmbedLossOptions, GUIDED, OPTIONS as PLAIN } from './gist-embed.js'
 import type { Caching } from './loss.js'
 
 export interface CachedGISTEmbedLossOptions extends GISTEmbedLossOptions, CachingOptions {}

@@ -26,9 +26,9 @@ Napi::Function CollectiveWrap::define(Napi::Env env) {
 
 CollectiveWrap::CollectiveWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<CollectiveWrap>(info) {
   throwing(info.Env(), [&] {
-    const Fields fields(info[0], "spec",
-                        {"rank", "size", "host", "port", "hosted", "prefix", "interface", "joinSeconds",
-                         "timeoutSeconds"});
+    const Fields fields(
+        info[0], "spec",
+        {"rank", "size", "host", "port", "hosted", "prefix", "interface", "joinSeconds", "timeoutSeconds"});
     CollectiveSpec& spec = member_->spec;
     spec.rank = to_integer(fields.get("rank"), "spec.rank", 0);
     spec.size = to_integer(fields.get("size"), "spec.size", 1);

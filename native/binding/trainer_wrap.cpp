@@ -210,7 +210,9 @@ Napi::Value TrainerWrap::zero_gradients(const Napi::CallbackInfo& info) {
 
 Napi::Value TrainerWrap::copy_weights(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
-    return Environment::of(info.Env()).enqueue(short_job(), {}, [trainer = open_for_job()] { trainer->copy_weights(); });
+    return Environment::of(info.Env()).enqueue(short_job(), {}, [trainer = open_for_job()] {
+      trainer->copy_weights();
+    });
   });
 }
 

@@ -195,7 +195,8 @@ class GlooCollective final : public Collective {
     }
     const std::vector<int64_t> missing = call([&] { return silent("arrived"); });
     fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " waited ", spec_.join_seconds, " s at ", place(), " for ",
-         of_ranks(missing), ". Each needs MASTER_ADDR, MASTER_PORT, WORLD_SIZE and a RANK of its own. "
+         of_ranks(missing),
+         ". Each needs MASTER_ADDR, MASTER_PORT, WORLD_SIZE and a RANK of its own. "
          "SENTENCE_TORCH_JOIN_SECONDS makes the wait longer");
   }
 
@@ -218,7 +219,8 @@ class GlooCollective final : public Collective {
     try {
       return work();
     } catch (const std::exception& error) {
-      fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " lost the store at ", place(), " (", reason(error), ")");
+      fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " lost the store at ", place(), " (", reason(error),
+           ")");
     }
   }
 
@@ -230,8 +232,8 @@ class GlooCollective final : public Collective {
       options->devices = {!spec_.interface.empty() ? ProcessGroupGloo::createDeviceForInterface(spec_.interface)
                           : is_local               ? ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                                                    : ProcessGroupGloo::createDefaultDevice()};
-      group_ = c10::make_intrusive<ProcessGroupGloo>(store_, static_cast<int>(rank()), static_cast<int>(size()),
-                                                     options);
+      group_ =
+          c10::make_intrusive<ProcessGroupGloo>(store_, static_cast<int>(rank()), static_cast<int>(size()), options);
     } catch (const std::exception& error) {
       fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " cannot connect to the others (", reason(error),
            "). GLOO_SOCKET_IFNAME names the network interface where this machine has several");

@@ -18,7 +18,7 @@ struct StepReport {
   double forward_ms = 0, backward_ms = 0, communication_ms = 0, optimizer_ms = 0;
   int64_t tokens = 0;
   double mean_cosine = 0;
-  std::vector<double> requests;  // StepOptions::requests of all processes since the last report
+  std::vector<double> requests;           // StepOptions::requests of all processes since the last report
   std::map<std::string, int64_t> graphs;  // StepGraphs::counts(); empty where steps are not recorded
 };
 

@@ -63,7 +63,7 @@ struct TrainerSpec {
   bool activation_checkpointing = false;
   bool compat_loss_gradients = false;
   std::shared_ptr<Collective> ranks;  // the processes that train this model together; null: this one alone
-  bool without_waiting = false;  // a GPU's kind of step on the CPU, for tests
+  bool without_waiting = false;       // a GPU's kind of step on the CPU, for tests
   // How steps are recorded. Null: by the device's recorder, where SENTENCE_TORCH_CUDA_GRAPHS=1. Set by tests.
   std::shared_ptr<StepGraphs> graphs;
 };

@@ -121,8 +121,7 @@ TEST(Replicas, TrainAsOneProcessWithTheWholeBatch) {
       for (const int64_t size : {2, 4}) {
         std::vector<Outcome> found(static_cast<size_t>(size));
         with_ranks(size, [&](const std::shared_ptr<Collective>& ranks) {
-          found[static_cast<size_t>(ranks->rank())] =
-              train(c, part_of(c.batch, ranks->rank(), size), dtype, ranks);
+          found[static_cast<size_t>(ranks->rank())] = train(c, part_of(c.batch, ranks->rank(), size), dtype, ranks);
         });
         EXPECT_NEAR(found[0].loss, whole.loss, near * std::abs(whole.loss));
         EXPECT_NEAR(found[0].norm, whole.norm, near * whole.norm);

@@ -58,7 +58,11 @@ test('rank 0 evaluates and saves; another rank asks for the end, and all go on f
   }
   // One process with the same rows in a batch goes on from the checkpoint of two.
   const [one] = await train(
-    { rows: 256, args: { ...all, perDeviceTrainBatchSize: 16, dataloaderDropLast: true }, resume: join(outputDir, 'checkpoint-6') },
+    {
+      rows: 256,
+      args: { ...all, perDeviceTrainBatchSize: 16, dataloaderDropLast: true },
+      resume: join(outputDir, 'checkpoint-6'),
+    },
     1,
   )
   t.is(one!.steps, 12, one!.error)
@@ -103,6 +107,9 @@ test('who comes alone says whom it waited for', async (t) => {
   t.regex(alone.error!, /^ERR_DISTRIBUTED: Rank 0 of 2 waited 1 s at 127\.0\.0\.1:\d+ for rank 1\./)
   const client = await start({ model, args }, { ...env, RANK: '1', MASTER_PORT: `${await freePort()}` })
   t.regex(client.error!, /^ERR_DISTRIBUTED: Rank 1 of 2 cannot reach the store that rank 0 serves/)
-  const lost = await start({ model, args }, { ...env, RANK: '1', MASTER_ADDR: 'no-such-host.invalid', MASTER_PORT: '29501' })
+  const lost = await start(
+    { model, args },
+    { ...env, RANK: '1', MASTER_ADDR: 'no-such-host.invalid', MASTER_PORT: '29501' },
+  )
   t.regex(lost.error ?? `${lost.code} ${lost.signal} ${lost.stderr}`, /^ERR_DISTRIBUTED: .*no-such-host\.invalid/)
 })

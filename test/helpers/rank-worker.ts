@@ -97,7 +97,9 @@ async function run(request: RankRequest): Promise<RankAnswer> {
     args: { loggingSteps: 1, saveStrategy: 'no', lrSchedulerType: 'constant', learningRate: 1e-3, ...request.args },
   })
   try {
-    const result = await trainer.train({ ...(request.resume !== undefined && { resumeFromCheckpoint: request.resume }) })
+    const result = await trainer.train({
+      ...(request.resume !== undefined && { resumeFromCheckpoint: request.resume }),
+    })
     const hash = createHash('sha256')
     for (const { name, shape } of model.encoder.tensors()) {
       const data = new Float32Array(shape.reduce((product, n) => product * n, 1))

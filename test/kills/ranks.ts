@@ -10,13 +10,24 @@ import { listCheckpoints } from '../../lib/training/checkpoint/rotation.js'
 import { trainRanks } from '../helpers/ranks.js'
 import { tinyFolder } from '../helpers/tiny-folder.js'
 
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' } } })
+const { values } = parseArgs({
+  options: { kills: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' } },
+})
 const random = new Random(Number(values.seed), 0)
 const root = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
 const model = await tinyFolder(join(root, 'model'))
 const steps = 400
-const args = { maxSteps: steps, perDeviceTrainBatchSize: 8, saveStrategy: 'steps', saveSteps: 5, saveTotalLimit: 2 } as const
-const request = (outputDir: string) => ({ model, args: { ...args, loggingSteps: 50, outputDir: join(root, outputDir) } })
+const args = {
+  maxSteps: steps,
+  perDeviceTrainBatchSize: 8,
+  saveStrategy: 'steps',
+  saveSteps: 5,
+  saveTotalLimit: 2,
+} as const
+const request = (outputDir: string) => ({
+  model,
+  args: { ...args, loggingSteps: 50, outputDir: join(root, outputDir) },
+})
 
 const begun = performance.now()
 const [whole] = await trainRanks(request('whole'), 2)
@@ -25,7 +36,7 @@ console.log(`${whole!.steps} steps without a kill in ${Math.round(duration)} ms`
 
 let faults = whole!.error === undefined ? 0 : 1
 let killed = 0
-for (let attempt = 0; ; attempt++) {
+for (;;) {
   const resume = (await listCheckpoints(join(root, 'killed')).catch(() => [])).length > 0
   const after = (random.nextUint32() / 2 ** 32) * duration * 0.6
   const isLast = killed >= Number(values.kills)
@@ -41,7 +52,9 @@ for (let attempt = 0; ; attempt++) {
   }))
   if (other!.signal !== 'SIGKILL') {
     const isSame = main!.weights === whole!.weights && other!.weights === whole!.weights
-    console.log(`${main!.steps} steps after ${killed} kills: ${isSame ? 'the same weights' : `FAULT: other weights ${main!.error ?? ''}`}`)
+    console.log(
+      `${main!.steps} steps after ${killed} kills: ${isSame ? 'the same weights' : `FAULT: other weights ${main!.error ?? ''}`}`,
+    )
     if (!isSame) faults++
     if (isLast || !isSame) break
     await rm(join(root, 'killed'), { recursive: true, force: true })
@@ -52,7 +65,9 @@ for (let attempt = 0; ; attempt++) {
   // Before the ranks have met, rank 0 waits for it.
   const isNamed = /^ERR_DISTRIBUTED: .*rank 1/.test(main!.error ?? '')
   if (!isNamed || main!.code !== 1) faults++
-  console.log(`kill ${killed} after ${Math.round(after)} ms: rank 0 ended ${seconds} s later${isNamed ? '' : ` FAULT: ${main!.error} ${main!.stderr}`}`)
+  console.log(
+    `kill ${killed} after ${Math.round(after)} ms: rank 0 ended ${seconds} s later${isNamed ? '' : ` FAULT: ${main!.error} ${main!.stderr}`}`,
+  )
 }
 await rm(root, { recursive: true, force: true })
 console.log(faults === 0 ? 'no fault' : `${faults} faults`)

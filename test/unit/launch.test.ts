@@ -17,7 +17,10 @@ test('the variables of each launcher', (t) => {
   t.deepEqual(readLaunch({ ...slurm, SLURM_JOB_NODELIST: 'gpu[07-09,12],cpu1' }), {
     ...{ rank: 3, size: 8, ...plain, host: 'gpu07', port: 20123 },
   })
-  t.like(readLaunch({ ...slurm, SLURM_STEP_NUM_TASKS: '4', SLURM_JOB_NODELIST: 'cpu1,cpu2' }), { size: 4, host: 'cpu1' })
+  t.like(readLaunch({ ...slurm, SLURM_STEP_NUM_TASKS: '4', SLURM_JOB_NODELIST: 'cpu1,cpu2' }), {
+    size: 4,
+    host: 'cpu1',
+  })
   t.like(readLaunch({ ...slurm, SLURM_JOB_NODELIST: 'cpu1', ...meets }), { host: 'node1', port: 1234 })
   const mpi = { OMPI_COMM_WORLD_RANK: '1', OMPI_COMM_WORLD_SIZE: '2' }
   t.deepEqual(readLaunch({ ...mpi, ...meets }), { rank: 1, size: 2, ...plain })

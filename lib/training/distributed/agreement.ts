@@ -34,12 +34,17 @@ export class Agreement {
   follow(sums: readonly number[], agreed: TrainerControl): void {
     for (const [i, flag] of FLAGS.entries()) if (sums[i]! > 0) agreed[flag] = true
     if (sums[FLAGS.length]! === 0) return
-    this.#stop.abort(this.#wanted?.aborted ? this.#wanted.reason : new Error('Another process of the training was told to stop'))
+    this.#stop.abort(
+      this.#wanted?.aborted ? this.#wanted.reason : new Error('Another process of the training was told to stop'),
+    )
   }
 
   /** At once, where no step follows that would bring it. */
   async now(own: TrainerControl, agreed: TrainerControl): Promise<void> {
     const all = await this.#ranks.exchange(this.take(own))
-    this.follow(all.reduce((sums, each) => sums.map((sum, i) => sum + each[i]!)), agreed)
+    this.follow(
+      all.reduce((sums, each) => sums.map((sum, i) => sum + each[i]!)),
+      agreed,
+    )
   }
 }

@@ -101,7 +101,9 @@ function isSet(value: string | undefined): value is string {
 function whole(env: Env, name: string, least: number): number {
   const value = env[name]!
   if (/^\d+$/.test(value) && Number(value) >= least) return Number(value)
-  throw failure(`Expected a whole number of at least ${least} in the variable ${name} but found ${JSON.stringify(value)}`)
+  throw failure(
+    `Expected a whole number of at least ${least} in the variable ${name} but found ${JSON.stringify(value)}`,
+  )
 }
 
 /** `node[03-07,9],gpu1` begins with node03. */

@@ -56,7 +56,12 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     let pretrained: PretrainedLosses | undefined
     try {
       pretrained = await PretrainedLosses.open(model, losses, openPretrained)
-      return new TrainerSession(parts, reporting, pretrained, createTrainer(model, args, pretrained.specs, parts.ranks?.native))
+      return new TrainerSession(
+        parts,
+        reporting,
+        pretrained,
+        createTrainer(model, args, pretrained.specs, parts.ranks?.native),
+      )
     } catch (error) {
       await pretrained?.close()
       await reporting.close()
@@ -110,7 +115,8 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     const find = async () => (await checkpointFolder(resume, args.outputDir)) ?? null
     const folder = (await (ranks ? ranks.fromMain(find) : find())) ?? undefined
     const train = this.#sources.training(this.#parts.trainDataset)
-    const checkpoint = folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length, ranks?.size)
+    const checkpoint =
+      folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length, ranks?.size)
     const run = new TrainingRun({
       ...{ args, native, train, signal, say, gate, claim, ranks, agreement },
       ...this.#evaluationParts(this.#parts.evalDataset),
@@ -134,10 +140,12 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     this.#run = run
     if (card) model.trainingFacts = () => card.facts(run.state.logHistory)
     const parameters = trainedParameters(tensors.filter(({ name }) => groups?.groups[name] !== -1))
-    say(runningTraining({
-      ...{ args, parameters, processes: ranks?.size ?? 1, ...run.plan },
-      examples: countRows(this.#parts.trainDataset),
-    }))
+    say(
+      runningTraining({
+        ...{ args, parameters, processes: ranks?.size ?? 1, ...run.plan },
+        examples: countRows(this.#parts.trainDataset),
+      }),
+    )
     if (checkpoint === undefined) {
       await this.#initializeLosses()
     } else {
