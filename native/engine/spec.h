@@ -76,7 +76,7 @@ struct StepOptions {
   int64_t loss = 0;
   int64_t mini_batch_rows = 0;  // 0 = all at once
   int64_t mini_batch_tokens = 0;
-  std::vector<double> requests;  // with several processes: their sums over all of them are reported
+  std::vector<double> requests = {};  // with several processes: their sums over all of them are reported
 };
 
 struct ExternalLoss {

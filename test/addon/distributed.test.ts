@@ -80,6 +80,18 @@ test('a rank that is killed, or that fails, ends the other with its name', async
   t.regex(other!.error!, /^ERR_DISTRIBUTED: Rank 0 of 2: rank 1 has ended: the disk of rank 1 is full/)
 })
 
+test('a rank that is silent for longer than ddpTimeout is lost', async (t) => {
+  const args = { ...steps, perDeviceTrainBatchSize: 8, ddpTimeout: 2 }
+  let silent: { kill(signal: 'SIGKILL'): boolean } | undefined
+  const [main] = await train({ args, hangAt: 3 }, 2, (rank) => ({
+    onStart: (child) => {
+      if (rank === 1) silent = child
+      else child.on('close', () => silent!.kill('SIGKILL'))
+    },
+  }))
+  t.regex(main!.error!, /^ERR_DISTRIBUTED: Rank 0 of 2: rank 1 is lost .*Timed out/)
+})
+
 test('what the ranks do not share is named on each of them', async (t) => {
   const args = { ...steps, perDeviceTrainBatchSize: 8 }
   const other = await tinyFolder(join(root, 'other'), 2)

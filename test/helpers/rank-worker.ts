@@ -22,6 +22,8 @@ export interface RankRequest {
   stopAt?: number
   killAt?: number
   failAt?: number
+  /** After it, rank 1 does nothing more. */
+  hangAt?: number
 }
 
 export interface RankAnswer {
@@ -57,7 +59,7 @@ function dataOf({ loss, rows = 64 }: RankRequest): Dataset {
 
 async function run(request: RankRequest): Promise<RankAnswer> {
   const rank = Number(process.env.RANK ?? 0)
-  const { stopAt, killAt, failAt } = request
+  const { stopAt, killAt, failAt, hangAt } = request
   const found: number[] = []
   const metrics: number[] = []
   const saved: string[] = []
@@ -90,6 +92,7 @@ async function run(request: RankRequest): Promise<RankAnswer> {
           if (rank !== 1) return
           if (state.globalStep === stopAt) control.shouldTrainingStop = true
           if (state.globalStep === killAt) process.kill(process.pid, 'SIGKILL')
+          if (state.globalStep === hangAt) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
           if (state.globalStep === failAt) throw new Error('the disk of rank 1 is full')
         },
       },

@@ -74,13 +74,12 @@ export async function readCheckpoint(
   let changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]),
   )
-  const rows = (batchSize: unknown, many: number) => Number(batchSize) * many
-  const [rowsBefore, rowsNow] = [
-    own.batchRows ?? rows(before.perDeviceTrainBatchSize, 1),
-    rows(args.perDeviceTrainBatchSize, processes),
-  ]
-  if (rowsBefore === rowsNow) changed = changed.filter((name) => name !== 'perDeviceTrainBatchSize')
-  else if (rowsBefore > 0) own.position.batches = Math.floor((own.position.batches * rowsBefore) / rowsNow)
+  if (own.batchRows !== undefined || processes > 1) {
+    const rowsBefore = own.batchRows ?? Number(before.perDeviceTrainBatchSize)
+    const rowsNow = args.perDeviceTrainBatchSize * processes
+    if (rowsBefore === rowsNow) changed = changed.filter((name) => name !== 'perDeviceTrainBatchSize')
+    else if (rowsBefore > 0) own.position.batches = Math.floor((own.position.batches * rowsBefore) / rowsNow)
+  }
   // Another seed or batch size is among the arguments. Other data show in the number of batches.
   if (batchesPerEpoch !== undefined && own.batchesPerEpoch !== batchesPerEpoch) {
     changed.push(`batches of trainDataset (${batchesPerEpoch}, before ${own.batchesPerEpoch})`)
