@@ -5,12 +5,13 @@
 //   lone      milliseconds of one query over HTTP and in process, in turns
 //   load      four times as many requests as the server can answer, for --seconds: what became of them, p99 beside that at capacity,
 //             memory of the server
-//   peer      `together` of bench/serve_peer.py (sentence-transformers behind FastAPI, with a queue that forms batches), in turns with
-//             ours; PYTHON has sentence-transformers, fastapi and uvicorn
+//   peer      `together` of bench/serve_peer.py (sentence-transformers and fastembed behind FastAPI, with a queue that forms batches), in
+//             turns with ours; PYTHON has both, fastapi and uvicorn
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -135,9 +136,9 @@ async function measureLoad() {
   })
 }
 
-async function measurePeer(python) {
+async function measurePeer(python, engine, folder) {
   const program = fileURLToPath(new URL('./serve_peer.py', import.meta.url))
-  const peer = spawn(python, [program, options.model], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const peer = spawn(python, [program, engine, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [url] = await once(createInterface(peer.stdout), 'line')
   const [ours, theirs] = [[], []]
   await together(url)
@@ -149,16 +150,26 @@ async function measurePeer(python) {
   const ratio = rounded(median(ours.map((rate, i) => rate / theirs[i])))
   print({
     part: 'peer',
+    engine,
     ours: rounded(median(ours)),
-    python: rounded(median(theirs)),
+    theirs: rounded(median(theirs)),
     ratio,
     bar: dtype === 'float32' ? 1.6 : 2.5,
   })
 }
 
 const parts = { together: measureTogether, lone: measureLone, load: measureLoad }
-for (const name of options.parts.split(',')) await parts[name]()
-if (options.peer) await measurePeer(options.peer)
+for (const name of options.parts.split(',').filter(Boolean)) await parts[name]()
+if (options.peer) {
+  await measurePeer(options.peer, 'sentence-transformers', options.model)
+  // The same weights as ONNX.
+  const folder = mkdtempSync(join(tmpdir(), 'sentence-torch-serve-'))
+  const exported = await SentenceTransformer.load(options.model)
+  await exported.exportOnnx(folder)
+  await exported.dispose()
+  await measurePeer(options.peer, 'fastembed', folder)
+  rmSync(folder, { recursive: true })
+}
 client.kill()
 await server.close()
 await model.dispose()

@@ -1,8 +1,8 @@
-"""The peer of bench/serve.mjs: sentence-transformers behind FastAPI, with a queue that forms batches of what waits.
+"""The peer of bench/serve.mjs: sentence-transformers or fastembed behind FastAPI, with a queue that forms batches of what waits.
 
-    python bench/serve_peer.py MODEL        prints its address
+    python bench/serve_peer.py ENGINE MODEL        prints its address
 
-needs sentence-transformers, fastapi and uvicorn.
+needs fastapi, uvicorn, and what ENGINE names: sentence-transformers, or fastembed, for which MODEL is a folder with onnx/model.onnx.
 """
 
 import asyncio
@@ -14,10 +14,30 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
-from sentence_transformers import SentenceTransformer
 
 MOST = 64
-model = SentenceTransformer(sys.argv[1], device="cpu")
+
+
+def sentence_transformers(folder: str):
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(folder, device="cpu")
+    return lambda texts: model.encode(texts, batch_size=MOST, normalize_embeddings=True, show_progress_bar=False).tolist()
+
+
+def fastembed(folder: str):
+    from fastembed import TextEmbedding
+    from fastembed.common.model_description import ModelSource, PoolingType
+
+    TextEmbedding.add_custom_model(
+        model="local", pooling=PoolingType.MEAN, normalization=True, sources=ModelSource(url="http://localhost"), dim=384,
+        model_file="onnx/model.onnx")  # fmt: skip
+    model = TextEmbedding("local", specific_model_path=folder)
+    return lambda texts: [row.tolist() for row in model.embed(texts, batch_size=MOST)]
+
+
+ENGINES = {"sentence-transformers": sentence_transformers, "fastembed": fastembed}
+encode = ENGINES[sys.argv[1]](sys.argv[2])
 waiting: asyncio.Queue = asyncio.Queue()
 # One thread computes, while the loop reads requests.
 executor = ThreadPoolExecutor(1)
@@ -25,10 +45,6 @@ executor = ThreadPoolExecutor(1)
 
 class Body(BaseModel):
     inputs: str
-
-
-def encode(texts: list[str]) -> list[list[float]]:
-    return model.encode(texts, batch_size=MOST, normalize_embeddings=True, show_progress_bar=False).tolist()
 
 
 async def form_batches() -> None:

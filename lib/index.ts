@@ -99,13 +99,24 @@ export { MultiVectorMask, type MultiVectorMaskOptions, type Task } from './model
 export { Normalize, type NormalizeOptions } from './models/modules/normalize.js'
 export { Pooling, type PoolingMode, type PoolingOptions } from './models/modules/pooling.js'
 export { type RouteModules, Router, type RouterOptions } from './models/modules/router.js'
+export { SparseAutoEncoder, type SparseAutoEncoderOptions } from './models/modules/sparse-auto-encoder.js'
+export {
+  type FromJsonOptions,
+  type NewSparseStaticEmbeddingOptions,
+  SparseStaticEmbedding,
+} from './models/modules/sparse-static-embedding.js'
 export { SpladePooling, type SpladePoolingOptions } from './models/modules/splade-pooling.js'
 export {
   type DistilledModel,
   type NewStaticEmbeddingOptions,
   StaticEmbedding,
 } from './models/modules/static-embedding.js'
-export { type NewTransformerOptions, Transformer, type TransformerOptions } from './models/modules/transformer.js'
+export {
+  type NewTransformerOptions,
+  Transformer,
+  type TransformerOptions,
+  type TransformerTask,
+} from './models/modules/transformer.js'
 export { WeightedLayerPooling, type WeightedLayerPoolingOptions } from './models/modules/weighted-layer-pooling.js'
 export { LambdaTokenPooling, type PoolFunction } from './models/multi-vector/lambda-token-pooling.js'
 export type { MultiVectorEncodeOptions, MultiVectorLoadOptions, TokenPooling } from './models/multi-vector/options.js'
@@ -123,7 +134,8 @@ export { Seq2SeqModel } from './models/seq2seq-model.js'
 export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-options.js'
 export { SparseEmbeddings, type SparseEmbeddingsParts, type SparseRow } from './models/sparse-embeddings.js'
 export { SparseEncoder, type Sparsity, type WeightedToken } from './models/sparse-encoder.js'
-export type { SparseEncodeOptions, SparseLoadOptions } from './models/sparse-options.js'
+export type { SparseEncoderModules, SparseFromModulesOptions } from './models/sparse-from-modules.js'
+export type { SparseEncodeOptions, SparseLoadOptions, SparseModelOptions } from './models/sparse-options.js'
 export { TokenEmbeddings } from './models/token-embeddings.js'
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'

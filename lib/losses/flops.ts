@@ -29,7 +29,7 @@ export const OPTIONS = { threshold: nullable(integer(undefined, { least: 0 })) }
  */
 export class FlopsLoss implements Loss {
   readonly type = 'FlopsLoss'
-  readonly within = 'SpladeLoss'
+  readonly within = ['SpladeLoss']
   readonly requirements: LossRequirements = { minColumns: 1, maxColumns: Number.POSITIVE_INFINITY, labels: 'none' }
   readonly threshold: number | null
 

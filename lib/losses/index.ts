@@ -27,6 +27,7 @@ export {
 } from './contrastive-tension-in-batch-negatives.js'
 export { CoSENTLoss, type CoSENTLossOptions } from './cosent.js'
 export { CosineSimilarityLoss, type CosineSimilarityLossOptions } from './cosine-similarity.js'
+export { CSRLoss, type CSRLossOptions } from './csr.js'
 export {
   type ComputedLoss,
   Custom,

@@ -32,6 +32,8 @@ export interface LossRequirements {
   gathers?: boolean
   /** Whether the loss gets numbers that show which texts of a batch are equal. */
   textIds?: boolean
+  /** Whether it reads what a SparseAutoEncoder, the last module of the model, makes of its latents. */
+  reconstruction?: true
   /** A frozen model whose embeddings of the same texts the loss reads (GISTEmbedLoss). */
   guide?: GuideModel
   /** `column`: the last column is not embedded but predicted (a denoising autoencoder); `masked`: 15 % of the tokens are. */
@@ -71,8 +73,8 @@ export interface Loss {
   readonly requirements: LossRequirements
   /** Gradient caching, for the `Cached…` losses: the trainer embeds in mini-batches while the loss sees the whole batch. */
   readonly caching?: Caching | undefined
-  /** The losses that it has to be a part of, where it is not for a trainer by itself: `SpladeLoss`. */
-  readonly within?: string
+  /** The losses that it has to be a part of one of, where it is not for a trainer by itself: `SpladeLoss`, `CSRLoss`. */
+  readonly within?: readonly string[]
   /** What `similarity` of the model computes from now on, where the loss trains for that: the trainer sets it. */
   readonly similarityFnName?: 'cosine'
   /**

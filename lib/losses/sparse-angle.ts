@@ -2,6 +2,7 @@ import type { LossSpec } from '../native/types.js'
 import { type OptionTable, positive } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
+import { OF_SPARSE } from './wrapped.js'
 
 export interface SparseAnglELossOptions {
   /** Factor of the similarity (1 / temperature). Default 20. */
@@ -15,7 +16,7 @@ export const OPTIONS = { scale: positive(20) } satisfies OptionTable<SparseAnglE
  *
  * - **Data**: (text_a, text_b) and a number of any range.
  * - **Formula**: That of {@link CoSENTLoss} with the similarity `pairwise_angle_sim`.
- * - **Use**: Within {@link SpladeLoss}.
+ * - **Use**: Within {@link SpladeLoss} or {@link CSRLoss}.
  *
  * Paper: Li and Li 2024, https://arxiv.org/abs/2309.12871. Source: sentence-transformers `sparse_encoder/losses/SparseAnglELoss`.
  *
@@ -30,7 +31,7 @@ export const OPTIONS = { scale: positive(20) } satisfies OptionTable<SparseAnglE
  */
 export class SparseAnglELoss implements Loss {
   readonly type = 'SparseAnglELoss'
-  readonly within = 'SpladeLoss'
+  readonly within = OF_SPARSE
   readonly similarityFnName = 'cosine'
   readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'float' }
   readonly scale: number

@@ -1,4 +1,5 @@
 import { CoSENTLoss, type CoSENTLossOptions, OPTIONS as PLAIN } from './cosent.js'
+import { OF_SPARSE } from './wrapped.js'
 
 export interface SparseCoSENTLossOptions extends CoSENTLossOptions {}
 
@@ -9,7 +10,7 @@ export const OPTIONS = PLAIN
  *
  * - **Data**: (text_a, text_b) and a number of any range.
  * - **Formula**: That of {@link CoSENTLoss}.
- * - **Use**: Within {@link SpladeLoss}.
+ * - **Use**: Within {@link SpladeLoss} or {@link CSRLoss}.
  *
  * Source: sentence-transformers `sparse_encoder/losses/SparseCoSENTLoss`.
  *
@@ -24,6 +25,6 @@ export const OPTIONS = PLAIN
  */
 export class SparseCoSENTLoss extends CoSENTLoss {
   override readonly type = 'SparseCoSENTLoss'
-  readonly within = 'SpladeLoss'
+  readonly within = OF_SPARSE
   readonly similarityFnName = 'cosine'
 }

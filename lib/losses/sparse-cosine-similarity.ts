@@ -4,6 +4,7 @@ import {
   OPTIONS as PLAIN,
   NOT_BUILT as PLAIN_NOT_BUILT,
 } from './cosine-similarity.js'
+import { OF_SPARSE } from './wrapped.js'
 
 export interface SparseCosineSimilarityLossOptions extends CosineSimilarityLossOptions {}
 
@@ -16,7 +17,7 @@ export const NOT_BUILT = PLAIN_NOT_BUILT
  *
  * - **Data**: (text_a, text_b) and a number from 0 to 1, as a cosine is. Labels are never rescaled.
  * - **Formula**: That of {@link CosineSimilarityLoss}.
- * - **Use**: Within {@link SpladeLoss}.
+ * - **Use**: Within {@link SpladeLoss} or {@link CSRLoss}.
  *
  * Source: sentence-transformers `sparse_encoder/losses/SparseCosineSimilarityLoss`.
  *
@@ -31,6 +32,6 @@ export const NOT_BUILT = PLAIN_NOT_BUILT
  */
 export class SparseCosineSimilarityLoss extends CosineSimilarityLoss {
   override readonly type = 'SparseCosineSimilarityLoss'
-  readonly within = 'SpladeLoss'
+  readonly within = OF_SPARSE
   readonly similarityFnName = 'cosine'
 }

@@ -2,6 +2,7 @@ import { choice, nullable, type OptionTable, positive } from '../options/kinds.j
 import { type LossArguments, withDefaults } from './arguments.js'
 import { DistillKLDivLoss, type DistillKLDivLossOptions } from './distill-kl-div.js'
 import { PAIRWISE_SIMILARITIES, type PairwiseSimilarity } from './similarities.js'
+import { OF_SPARSE } from './wrapped.js'
 
 export interface SparseDistillKLDivLossOptions {
   /** Similarity of query and candidate. Default `pairwise_dot_score`. */
@@ -26,7 +27,7 @@ export const OPTIONS = {
  *
  * - **Data**: (query, candidate_1, … candidate_n) with n ≥ 2 and an array of n numbers: the teacher's scores.
  * - **Formula**: That of {@link DistillKLDivLoss}.
- * - **Use**: Within {@link SpladeLoss}.
+ * - **Use**: Within {@link SpladeLoss} or {@link CSRLoss}.
  *
  * Source: sentence-transformers `sparse_encoder/losses/SparseDistillKLDivLoss`.
  *
@@ -40,7 +41,7 @@ export const OPTIONS = {
  */
 export class SparseDistillKLDivLoss extends DistillKLDivLoss {
   override readonly type = 'SparseDistillKLDivLoss'
-  readonly within = 'SpladeLoss'
+  readonly within = OF_SPARSE
 
   constructor(...args: LossArguments<SparseDistillKLDivLossOptions>) {
     super(...withDefaults<DistillKLDivLossOptions>(new.target.name, args, OPTIONS))

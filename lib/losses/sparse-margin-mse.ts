@@ -1,4 +1,5 @@
 import { MarginMSELoss, type MarginMSELossOptions, OPTIONS as PLAIN } from './margin-mse.js'
+import { OF_SPARSE } from './wrapped.js'
 
 export interface SparseMarginMSELossOptions extends MarginMSELossOptions {}
 
@@ -10,7 +11,7 @@ export const OPTIONS = PLAIN
  * - **Data**: (query, positive, negative_1, … negative_n) and the teacher's margin s(q, p) − s(q, n), or an array of n margins or n + 1
  *   scores.
  * - **Formula**: That of {@link MarginMSELoss}.
- * - **Use**: Within {@link SpladeLoss}.
+ * - **Use**: Within {@link SpladeLoss} or {@link CSRLoss}.
  *
  * Source: sentence-transformers `sparse_encoder/losses/SparseMarginMSELoss`.
  *
@@ -24,5 +25,5 @@ export const OPTIONS = PLAIN
  */
 export class SparseMarginMSELoss extends MarginMSELoss {
   override readonly type = 'SparseMarginMSELoss'
-  readonly within = 'SpladeLoss'
+  readonly within = OF_SPARSE
 }

@@ -10,7 +10,7 @@ export const OPTIONS = PLAIN
  * - **Data**: (text, …) and an array of numbers as wide as the vocabulary, the teacher's embedding; or an array of such arrays, one for each
  *   text.
  * - **Formula**: That of {@link MSELoss}.
- * - **Use**: By itself, or within {@link SpladeLoss}.
+ * - **Use**: By itself, or within {@link SpladeLoss} or {@link CSRLoss}.
  *
  * Source: sentence-transformers `sparse_encoder/losses/SparseMSELoss`.
  *

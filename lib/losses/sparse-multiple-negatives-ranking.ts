@@ -6,6 +6,7 @@ import {
   OPTIONS as PLAIN,
 } from './multiple-negatives-ranking.js'
 import { PLANNED_SIMILARITIES, SIMILARITIES } from './similarities.js'
+import { OF_SPARSE } from './wrapped.js'
 
 export interface SparseMultipleNegativesRankingLossOptions extends MultipleNegativesRankingLossOptions {
   /** Factor of the similarity before the softmax (1 / temperature). Default 1. */
@@ -25,7 +26,7 @@ export const OPTIONS = {
  *
  * - **Data**: (anchor, positive), or (anchor, positive, negative_1, … negative_n); no labels.
  * - **Formula**: That of {@link MultipleNegativesRankingLoss} with scale 1 and s(a, c) = a · c.
- * - **Use**: Within {@link SpladeLoss}.
+ * - **Use**: Within {@link SpladeLoss} or {@link CSRLoss}.
  *
  * Source: sentence-transformers `sparse_encoder/losses/SparseMultipleNegativesRankingLoss`.
  *
@@ -37,7 +38,7 @@ export const OPTIONS = {
  */
 export class SparseMultipleNegativesRankingLoss extends MultipleNegativesRankingLoss {
   override readonly type = 'SparseMultipleNegativesRankingLoss'
-  readonly within = 'SpladeLoss'
+  readonly within = OF_SPARSE
 
   constructor(...args: LossArguments<SparseMultipleNegativesRankingLossOptions>) {
     super(...withDefaults<MultipleNegativesRankingLossOptions>(new.target.name, args, OPTIONS))

@@ -1,4 +1,5 @@
 import { OPTIONS as PLAIN, TripletLoss, type TripletLossOptions } from './triplet.js'
+import { OF_SPARSE } from './wrapped.js'
 
 export interface SparseTripletLossOptions extends TripletLossOptions {}
 
@@ -9,7 +10,7 @@ export const OPTIONS = PLAIN
  *
  * - **Data**: (anchor, positive, negative); no labels.
  * - **Formula**: That of {@link TripletLoss}.
- * - **Use**: Within {@link SpladeLoss}.
+ * - **Use**: Within {@link SpladeLoss} or {@link CSRLoss}.
  *
  * Source: sentence-transformers `sparse_encoder/losses/SparseTripletLoss`.
  *
@@ -23,5 +24,5 @@ export const OPTIONS = PLAIN
  */
 export class SparseTripletLoss extends TripletLoss {
   override readonly type = 'SparseTripletLoss'
-  readonly within = 'SpladeLoss'
+  readonly within = OF_SPARSE
 }

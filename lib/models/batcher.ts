@@ -41,6 +41,8 @@ export interface JobSettings extends JobLimits {
   promptLength?: number | undefined
   /** Of the engine's routes. Default: the first. */
   route?: number | undefined
+  /** Values that a SparseAutoEncoder gives of a row at most. Default: its own number. */
+  activeDims?: number | undefined
   /** Numbers of a token of this route. Default: the encoder's. */
   tokenDimension?: number | undefined
 }
@@ -83,9 +85,9 @@ export class Batcher {
    * for; what the engine throws
    */
   run(piece: Piece, settings: JobSettings): Promise<void> {
-    const { output, priority, promptLength, batchSize, maxTokens, isQuery, route } = settings
+    const { output, priority, promptLength, batchSize, maxTokens, isQuery, route, activeDims } = settings
     const { tokenTypes, attended } = piece.tokens
-    const kinds = [route, isQuery, tokenTypes !== undefined, attended !== undefined]
+    const kinds = [route, activeDims, isQuery, tokenTypes !== undefined, attended !== undefined]
     const key = [output, priority, promptLength, batchSize, maxTokens, ...kinds].join()
     let line = this.#lines.get(key)
     if (line === undefined) {
@@ -215,7 +217,7 @@ class Line {
   }
 
   async #encode(job: Job, entries: readonly Entry[]): Promise<void> {
-    const { output, priority, promptLength, isQuery, route } = this.settings
+    const { output, priority, promptLength, isQuery, route, activeDims } = this.settings
     const { tokenDimension = this.encoder.tokenDimension } = this.settings
     const batch = joined(entries.map(({ piece }) => selectRows(piece.tokens, piece.rows)))
     const { ids, offsets } = batch
@@ -231,6 +233,7 @@ class Line {
     const more = {
       ...(promptLengths && { promptLengths }),
       ...(route !== undefined && { routes: Int32Array.of(route) }),
+      ...(activeDims !== undefined && { activeDims }),
     }
     const options = { lane: priority, ticket: job.ticket }
     // Where each row's values begin.

@@ -14,8 +14,23 @@ export function pythonPath(own: string, name: string, { prefix, tensors }: Class
   return tensors.some((tensor) => tensor.outside && tensor.name === own) ? name : prefix + name
 }
 
+/** Whether a tensor has whole numbers, which files have as I64: how long the latents of a SparseAutoEncoder have been at rest. */
+export function isCount(name: string): boolean {
+  return name.endsWith('.stats_last_nonzero')
+}
+
+/** What files call the engine's tensors. */
+export interface TensorNames {
+  /** A file's name without the prefix under which it keeps the transformer. */
+  bare(name: string): string
+  /** The engine's name of a bare one, without the number of the module; undefined for what an encoder does not need. */
+  engine(bare: string): string | undefined
+  /** Whether a tensor with this bare name counts where a file also has another one for the same. */
+  isPreferred(bare: string): boolean
+}
+
 /** Names in the files of an architecture, as it describes them. */
-export class NamesOfFiles {
+export class NamesOfFiles implements TensorNames {
   readonly #names: CheckpointNames
   readonly #renames: readonly Replacement[]
   readonly #leftOut: readonly RegExp[]
@@ -28,13 +43,11 @@ export class NamesOfFiles {
     this.#heads = new Set(names.heads)
   }
 
-  /** A file's name without the prefix under which it keeps the transformer. */
   bare(name: string): string {
     const prefix = this.#names.prefixes.find((candidate) => name.startsWith(candidate)) ?? ''
     return name.slice(prefix.length)
   }
 
-  /** The engine's name of a bare one, without the number of the module; undefined for what an encoder does not need. */
   engine(bare: string): string | undefined {
     const name = this.renamed(bare)
     return this.#leftOut.some((pattern) => pattern.test(name)) ? undefined : name
@@ -45,7 +58,6 @@ export class NamesOfFiles {
     return this.#renames.reduce(renamed, bare)
   }
 
-  /** Whether a tensor with this bare name counts where a file also has another one for the same. */
   isPreferred(bare: string): boolean {
     return this.#names.preferred.includes(bare)
   }

@@ -50,6 +50,8 @@ export interface RowsRequest {
   /** Of a model with a Router: the engine's route, and the numbers of a token there. */
   route?: number
   tokenDimension?: number
+  /** Values that a SparseAutoEncoder gives of a row at most. */
+  activeDims?: number
   /** Rows without tokens have zeros as their values: a mean of nothing, as in Python. Otherwise they are an error. */
   zerosWhenEmpty?: boolean
   signal?: AbortSignal
@@ -161,12 +163,12 @@ function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets
 }
 
 function settingsOf(request: RowsRequest, tokens: Rows): JobSettings {
-  const { output, batchSize, promptLength, count, route, tokenDimension, maxRows, isQuery } = request
+  const { output, batchSize, promptLength, count, route, tokenDimension, activeDims, maxRows, isQuery } = request
   const isShort = count <= QUERY_TEXTS && tokens.ids.length <= QUERY_TOKENS
   const { priority = isShort ? 'query' : 'bulk' } = request
   const { maxBatchTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
   const limits = { batchSize, maxTokens: maxBatchTokens, maxRows }
-  return { output, priority, promptLength, ...limits, route, tokenDimension, isQuery }
+  return { output, priority, promptLength, ...limits, route, tokenDimension, activeDims, isQuery }
 }
 
 /** At most `limit` jobs at a time; after a failure no further one begins. */

@@ -28,6 +28,8 @@ export interface FirstModule {
   doLowerCase: boolean
   /** Members of sentence_bert_config.json that this package does not know. */
   extraSentenceConfig: ConfigObject
+  /** Whether its description is that of a masked language model, for a module that reads logits. Set for `fromModules` alone. */
+  readsLogits?: true
   /** `query_length`, `document_length` and `query_expansion` of a model with a vector for each token. */
   lengths?: ConfigObject
   /** The tokenizer's files by name, kept so that a save does not depend on the source folder. */

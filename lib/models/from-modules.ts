@@ -4,9 +4,10 @@ import { checkInteger, checkOptions } from '../options.js'
 import { checkModelOptions } from './load-options.js'
 import { withOptions } from './load-parts.js'
 import type { Weights } from './modules/first.js'
-import { nameOf, placeModule } from './modules/index.js'
+import { checkOrder, nameOf, placeModule } from './modules/index.js'
 import type { ModelModule, ModuleOrigin } from './modules/module.js'
 import { Router } from './modules/router.js'
+import { SparseStaticEmbedding } from './modules/sparse-static-embedding.js'
 import { StaticEmbedding } from './modules/static-embedding.js'
 import { Transformer } from './modules/transformer.js'
 import {
@@ -30,10 +31,25 @@ export interface FromModulesOptions extends ModelOptions {
   seed?: number
 }
 
-type StartModule = Transformer | StaticEmbedding
+type StartModule = Transformer | StaticEmbedding | SparseStaticEmbedding
 
 /** A first module and those behind it, with a Router in place of one of them. */
-export type ModelModules = readonly [StartModule | Router, ...(ModelModule | Router)[]]
+export type ModelModules = readonly [Transformer | StaticEmbedding | Router, ...(ModelModule | Router)[]]
+
+/** What a class of models asks of modules. */
+export interface ModuleKind {
+  /** Whether they can stand behind each other. */
+  check: typeof checkOrder
+  /** What messages call first modules, and those behind them. */
+  starts: string
+  others: string
+}
+
+const DENSE: ModuleKind = {
+  check: checkOrder,
+  starts: 'a Transformer or a StaticEmbedding',
+  others: 'a Pooling, Dense, Normalize, LayerNorm, Dropout or WeightedLayerPooling',
+}
 
 /** Puts a model together: see `SentenceTransformer.fromModules`. */
 export async function partsOfModules(
@@ -44,7 +60,7 @@ export async function partsOfModules(
   checkOptions('SentenceTransformer.fromModules', options, [...MODEL_OPTIONS, 'seed'])
   checkModelOptions(options)
   checkInteger('seed', options.seed, 0)
-  const { networks, starts, router } = await networksOf(modules)
+  const { networks, starts, router } = await networksOf(modules, DENSE)
   const { chains: _, ...first } = networks[0]!
   const folder = withOptions(
     {
@@ -86,44 +102,59 @@ function withLayers(network: Network): Network {
 }
 
 /** The networks of a model, the first module of each, and its Router, if it has one. @throws ERR_INVALID_ARGUMENT */
-async function networksOf(
+export async function networksOf(
   modules: unknown,
+  kind: ModuleKind,
 ): Promise<{ networks: Network[]; starts: StartModule[]; router?: RouterFolder }> {
   if (!Array.isArray(modules)) throw invalidArgument('modules', 'an array of modules', modules)
-  if (modules.length === 0) throw noStart('modules[0]', undefined)
+  if (modules.length === 0) throw noStart('modules[0]', kind, undefined)
   const list = modules as unknown[]
   const at = list.findIndex((module) => module instanceof Router)
   const router = at === -1 ? undefined : (list[at] as Router)
   // Without a Router it is a model with one route.
   const items: RouterItems = {
-    before: list.slice(0, Math.max(at, 0)).map((module, i) => itemOf(module, `modules[${i}]`, i)),
+    before: list.slice(0, Math.max(at, 0)).map((module, i) => itemOf(module, `modules[${i}]`, i, kind)),
     routes: (router?.routes ?? [{ name: '', modules: list }]).map(({ name, modules }) => ({
       name,
       modules: modules.map((module, i) => {
-        return itemOf(module, router ? `modules[${at}].${name}[${i}]` : `modules[${i}]`, router && at > 0 ? i + 1 : i)
+        const where = router ? `modules[${at}].${name}[${i}]` : `modules[${i}]`
+        return itemOf(module, where, router && at > 0 ? i + 1 : i, kind)
       }),
     })),
-    after: router ? list.slice(at + 1).map((module, i) => itemOf(module, `modules[${at + 1 + i}]`, at + 1 + i)) : [],
+    after: router
+      ? list.slice(at + 1).map((module, i) => itemOf(module, `modules[${at + 1 + i}]`, at + 1 + i, kind))
+      : [],
   }
   const settings = router?.settings ?? { defaultRoute: null, allowEmptyKey: true, routeMappings: [] }
-  const found = await assemble(items, settings, 'fromModules', 'ERR_INVALID_ARGUMENT')
+  const found = await assemble(items, settings, 'fromModules', 'ERR_INVALID_ARGUMENT', kind.check)
   const networks = found.networks.map(withLayers)
+  for (const { readsLogits, modules } of networks) checkTask(readsLogits === true, modules)
   const starts = new Set(items.routes.map(({ modules }) => [...items.before, ...modules][0]!.key as StartModule))
   return { networks, starts: [...starts], ...(router && { router: { ...found, networks } }) }
 }
 
-function noStart(name: string, module: unknown): SentenceTorchError {
-  return invalidArgument(name, 'a Transformer or a StaticEmbedding, after await, or a Router', module)
+/** @throws ERR_INVALID_ARGUMENT unless a transformer gives what the module behind it reads */
+function checkTask(readsLogits: boolean, modules: readonly { type: string }[]): void {
+  const isPooled = modules[0]?.type === 'SpladePooling'
+  if (isPooled === readsLogits) return
+  const needed = isPooled ? 'before SpladePooling' : 'before other modules than SpladePooling'
+  const task = isPooled ? 'fill-mask' : 'feature-extraction'
+  throw new SentenceTorchError(
+    'ERR_INVALID_ARGUMENT',
+    `Expected a Transformer with transformerTask: '${task}' ${needed}`,
+  )
+}
+
+function noStart(name: string, { starts }: ModuleKind, module: unknown): SentenceTorchError {
+  return invalidArgument(name, `${starts}, after await, or a Router`, module)
 }
 
 /** @param index of the module on its route: 0 for the first one */
-function itemOf(module: unknown, name: string, index: number): Item {
-  const isStart = module instanceof Transformer || module instanceof StaticEmbedding
-  if (index === 0 && !isStart) throw noStart(name, module)
-  const type = isStart ? module.first.first : nameOf(module)
-  if (type === undefined) {
-    throw invalidArgument(name, 'a Pooling, Dense, Normalize, LayerNorm, Dropout or WeightedLayerPooling', module)
-  }
+function itemOf(module: unknown, name: string, index: number, kind: ModuleKind): Item {
+  const isStart = [Transformer, StaticEmbedding, SparseStaticEmbedding].some((start) => module instanceof start)
+  if (index === 0 && !isStart) throw noStart(name, kind, module)
+  const type = isStart ? (module as StartModule).first.first : nameOf(module)
+  if (type === undefined) throw invalidArgument(name, kind.others, module)
   return {
     key: module,
     type,
@@ -160,7 +191,7 @@ async function openFiles(
 }
 
 /** Gives a network its first values. @returns what the files call its tensors */
-async function fill(
+export async function fill(
   encoder: NetworkEncoder,
   weights: Weights,
   files: WeightFiles | undefined,

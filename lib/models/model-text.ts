@@ -9,7 +9,7 @@ import type { MultiVectorFolder } from './multi-vector/folder.js'
 import { pythonText } from './python-text.js'
 import type { Place, RouterFolder } from './router/networks.js'
 import { savedSettings } from './router/settings.js'
-import type { SparseFolder } from './sparse-folder.js'
+import { endsInAutoEncoder, type SparseFolder } from './sparse-folder.js'
 import { wordWeightsConfig } from './word-weights.js'
 
 /** What Python says of the way a transformer is used. */
@@ -92,7 +92,7 @@ export function sparseText(model: SparseFolder): string {
   const { router } = model
   const lines = router
     ? routerTexts(router, sparseFirstText)
-    : [sparseFirstText(model), ...model.modules.map(moduleText)]
+    : [(endsInAutoEncoder(model.modules) ? firstText : sparseFirstText)(model), ...model.modules.map(moduleText)]
   return `SparseEncoder(\n${numbered(lines, '  ')})`
 }
 

@@ -5,6 +5,7 @@ import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type SavedAdapter } from './adapters/config.js'
+import { isCount } from './checkpoint-names.js'
 import { dumpTensor } from './dump.js'
 import type { FirstModule } from './first-module.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
@@ -75,7 +76,7 @@ function json(folder: string, path: string, value: unknown, indent?: number): Pr
 }
 
 /** A transformer or a table, and its tokenizer. */
-async function writeFirstModule(
+export async function writeFirstModule(
   folder: string,
   model: FirstModule,
   weights: SavedWeights,
@@ -95,7 +96,12 @@ async function writeFirstModule(
   else await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, 0), { format: 'pt' })
 }
 
-async function writeModule(folder: string, module: FolderModule, weights: SavedWeights, number: number): Promise<void> {
+export async function writeModule(
+  folder: string,
+  module: FolderModule,
+  weights: SavedWeights,
+  number: number,
+): Promise<void> {
   const config = savedConfig(module)
   if (config) await json(folder, 'config.json', config, 4)
   if (hasWeights(module.type)) await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, number))
@@ -204,9 +210,9 @@ export function tensors({ encoder, names, dtype = 'F32', data }: SavedWeights, m
     .map(([name, { shape }]) => ({
       name: names.get(name) ?? name.slice(prefix.length),
       own: name.slice(prefix.length),
-      dtype,
-      shape,
-      data: () => data?.(name) ?? dumpTensor(encoder, name, elementsOf(shape)),
+      ...(isCount(name)
+        ? { dtype: 'I64', shape, data: () => dumpTensor(encoder, name, elementsOf(shape), 'I64') }
+        : { dtype, shape, data: () => data?.(name) ?? dumpTensor(encoder, name, elementsOf(shape)) }),
     }))
 }
 

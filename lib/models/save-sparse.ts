@@ -8,7 +8,6 @@ import type { FirstModule } from './first-module.js'
 import { toJson } from './json.js'
 import { maskedPath } from './masked-model.js'
 import { fullModelCard } from './model-card.js'
-import { savedConfig } from './modules/index.js'
 import { type FolderLayout, routerLayout } from './router/layout.js'
 import { ROUTER_FILES } from './router/read.js'
 import {
@@ -18,8 +17,10 @@ import {
   tensors,
   tokenizerConfig,
   writeAdapter,
+  writeFirstModule,
+  writeModule,
 } from './save-folder.js'
-import type { SparseFolder } from './sparse-folder.js'
+import { endsInAutoEncoder, type SparseFolder } from './sparse-folder.js'
 import { wordWeightsConfig } from './word-weights.js'
 
 /** What the model card tells beside the model's own settings. */
@@ -68,10 +69,15 @@ export async function writeSparseFolder(
     const own = join(folder, path)
     await mkdir(own, { recursive: true })
     const first = model.router?.networks[network] ?? model
-    const config = module === -1 ? undefined : savedConfig(first.modules[module]!)
-    if (config) await json(own, 'config.json', config, 4)
-    if (module !== -1) continue
     const part = model.router ? networkWeights(weights, network) : weights
+    if (module !== -1) {
+      await writeModule(own, first.modules[module]!, part, module + 1)
+      continue
+    }
+    if (endsInAutoEncoder(first.modules)) {
+      await writeFirstModule(own, first, part, adapter)
+      continue
+    }
     for (const [name, bytes] of first.tokenizerFiles) await writeFile(join(own, name), bytes)
     await json(own, 'tokenizer_config.json', tokenizerConfig(first))
     if (first.first === 'Transformer') {
@@ -125,6 +131,11 @@ function sparseType(type: string): string {
   return `sentence_transformers.sparse_encoder.models.${type === 'Transformer' ? 'MLMTransformer' : type}`
 }
 
+/** Of a model with a SparseAutoEncoder, which has the modules of a SentenceTransformer before it. */
+function latentType(type: string): string {
+  return type === 'SparseAutoEncoder' ? sparseType(type) : `sentence_transformers.models.${type}`
+}
+
 function layoutOf(model: Pick<SparseFolder, 'first' | 'modules'>): FolderLayout {
   const { paths, list } = sparseModuleList(model)
   return { list, files: ['', ...paths].map((path, i) => ({ path, network: 0, module: i - 1 })) }
@@ -134,11 +145,12 @@ function layoutOf(model: Pick<SparseFolder, 'first' | 'modules'>): FolderLayout 
 export function sparseModuleList(model: Pick<SparseFolder, 'first' | 'modules'>): { paths: string[]; list: object[] } {
   const paths = model.modules.map(({ type }, i) => `${i + 1}_${type}`)
   const types = [model.first, ...model.modules.map(({ type }) => type)]
+  const typeName = endsInAutoEncoder(model.modules) ? latentType : sparseType
   const list = types.map((type, idx) => ({
     idx,
     name: String(idx),
     path: idx === 0 ? '' : paths[idx - 1]!,
-    type: sparseType(type),
+    type: typeName(type),
   }))
   return { paths, list }
 }
@@ -160,7 +172,7 @@ library_name: sentence-transformers
 # ${name}
 
 This is a ${[...words, ''].join(' ')}[Sparse Encoder](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} with sentence-torch
-${card.version}. It maps texts to sparse vectors of ${card.embeddingDimension} dimensions, one for each word of its vocabulary, for semantic
+${card.version}. It maps texts to sparse vectors of ${card.embeddingDimension} dimensions${endsInAutoEncoder(model.modules) ? '' : ', one for each word of its vocabulary'}, for semantic
 search and sparse retrieval.
 
 - **Maximum sequence length:** ${model.maxSeqLength} tokens

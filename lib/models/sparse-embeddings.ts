@@ -1,4 +1,4 @@
-import { invalidArgument } from '../errors.js'
+import { invalidArgument, type SentenceTorchError } from '../errors.js'
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from './embeddings.js'
 
 /** What is not 0 of one row: the places, rising, and the value at each. */
@@ -99,10 +99,13 @@ export class SparseEmbeddings {
     const { data, shape } = asEmbeddings(rows, 'rows')
     const [count, dimension] = shape
     const offsets = new Int32Array(count + 1)
+    let total = 0
     for (let row = 0; row < count; row++) {
       let found = 0
       for (let k = row * dimension; k < (row + 1) * dimension; k++) if (data[k] !== 0) found++
-      offsets[row + 1] = offsets[row]! + found
+      total += found
+      if (total > MOST_VALUES) throw tooMany(row, total)
+      offsets[row + 1] = total
     }
     const indices = new Int32Array(offsets[count]!)
     const values = new Float32Array(offsets[count]!)
@@ -118,10 +121,13 @@ export class SparseEmbeddings {
   /** Copies rows one behind the other. @throws SentenceTorchError ERR_INVALID_ARGUMENT as the constructor */
   static fromRows(rows: readonly SparseRow[], dimension: number): SparseEmbeddings {
     const offsets = new Int32Array(rows.length + 1)
+    let total = 0
     rows.forEach(({ indices, values }, row) => {
       if (indices.length !== values.length)
         throw invalidArgument(`rows[${row}]`, `${indices.length} values, one for each index`, values.length)
-      offsets[row + 1] = offsets[row]! + indices.length
+      total += indices.length
+      if (total > MOST_VALUES) throw tooMany(row, total)
+      offsets[row + 1] = total
     })
     const indices = new Int32Array(offsets[rows.length]!)
     const values = new Float32Array(offsets[rows.length]!)
@@ -131,6 +137,17 @@ export class SparseEmbeddings {
     })
     return new SparseEmbeddings({ indices, values, offsets, dimension })
   }
+}
+
+/** Offsets have 32 bits. */
+const MOST_VALUES = 2 ** 31 - 1
+
+function tooMany(row: number, total: number): SentenceTorchError {
+  return invalidArgument(
+    'rows',
+    `at most ${MOST_VALUES} values in all: embed fewer texts at once, or keep fewer values (maxActiveDims)`,
+    `${total} up to rows[${row}]`,
+  )
 }
 
 function checkOffsets(offsets: Int32Array, count: number): void {

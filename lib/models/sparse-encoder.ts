@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../data/tokenizer.js'
-import { invalidArgument } from '../errors.js'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric, NativeAddon } from '../native/types.js'
 import { checkInteger, checkOptions } from '../options.js'
@@ -9,6 +9,7 @@ import type { FullCard } from './card/full-card.js'
 import { sparseEncoderKind, sparseWords } from './card/sparse-encoder-card.js'
 import type { Embeddings } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
+import { encodeParts, type TextSource } from './encode-stream.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import { type Features, forward, packColumns, tokenize } from './features.js'
 import { checkSimilarity } from './load-options.js'
@@ -32,7 +33,12 @@ import { openSparseNetworks } from './router/sparse.js'
 import { sparseModuleList, writeSparseFolder } from './save-sparse.js'
 import type { ModuleDescription } from './sentence-transformer.js'
 import { SparseEmbeddings, type SparseRow } from './sparse-embeddings.js'
-import { readSparseFolder } from './sparse-folder.js'
+import { endsInAutoEncoder, readSparseFolder } from './sparse-folder.js'
+import {
+  type SparseEncoderModules,
+  type SparseFromModulesOptions,
+  sparsePartsOfModules,
+} from './sparse-from-modules.js'
 import { loadSparseParts, openSparseWeights, type SparseParts } from './sparse-load.js'
 import { checkSparseEncodeOptions, type SparseEncodeOptions, type SparseLoadOptions } from './sparse-options.js'
 import {
@@ -67,8 +73,8 @@ const JOB_NUMBERS = 2 ** 22
 let create: (parts: SparseParts) => SparseEncoder
 
 /**
- * A model that turns texts into sparse vectors, as wide as its vocabulary: SPLADE, the head of a masked language model with
- * SpladePooling behind it.
+ * A model that turns texts into sparse vectors. They are as wide as its vocabulary (SPLADE: the head of a masked language model with
+ * SpladePooling behind it), or have the latents of a {@link SparseAutoEncoder} behind a model of dense embeddings (CSR).
  *
  * ```ts
  * const model = await SparseEncoder.load('naver/splade-v3')
@@ -99,7 +105,26 @@ export class SparseEncoder extends BaseModel<SparseParts> {
     return loadWith(loadAddon, idOrPath, options)
   }
 
-  /** Width of an embedding: the words of the vocabulary. */
+  /**
+   * Puts a model together of a first module and those behind it: a transformer with `transformerTask: 'fill-mask'` and SpladePooling;
+   * the modules of a SentenceTransformer and a SparseAutoEncoder; a SparseStaticEmbedding; or a Router of such lists.
+   *
+   * ```ts
+   * const transformer = await Transformer.load('sentence-transformers/all-MiniLM-L6-v2')
+   * const latents = new SparseAutoEncoder({ hiddenDim: 1536, k: 96, kAux: 192 })
+   * const model = await SparseEncoder.fromModules([transformer, new Pooling('mean'), new Normalize(), latents])
+   * ```
+   * Source: sentence-transformers `SparseEncoder(modules=…)`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for modules that cannot stand behind each other; as `load`
+   */
+  static async fromModules(
+    modules: SparseEncoderModules,
+    options: SparseFromModulesOptions = {},
+  ): Promise<SparseEncoder> {
+    return create(await sparsePartsOfModules(loadAddon, modules, options))
+  }
+
+  /** Width of an embedding: the words of the vocabulary, or latents. */
   get embeddingDimension(): number {
     return this.use().encoder.embeddingDimension
   }
@@ -204,20 +229,46 @@ export class SparseEncoder extends BaseModel<SparseParts> {
     const { maxActiveDims = this.maxActiveDims, batchSize = 32, signal, priority, maxBatchTokens } = options
     throwIfAborted(signal)
     const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined
+    const latents = endsInAutoEncoder(modules)
+    if (latents && maxActiveDims !== null) checkInteger('maxActiveDims', maxActiveDims, 1, embeddingDimension)
     const rows = new Array<SparseRow>(texts.length)
+    // Equal texts have one row, from the same values.
+    let last: { values: Float32Array; row: SparseRow } | undefined
     await encodeTexts({
       ...{ encoder, tokenizer, texts, prompt, output: 'sentence_embedding' as const },
       ...{ batchSize, priority, maxBatchTokens, maxRows: Math.max(1, Math.floor(JOB_NUMBERS / embeddingDimension)) },
       // A weight for each token: of none, zeros.
       zerosWhenEmpty: modules.length === 0,
       ...(number === undefined ? {} : { route: number }),
+      ...(latents && maxActiveDims !== null && { activeDims: maxActiveDims }),
       ...(signal ? { signal } : {}),
       ...(progress ? progressOf(progress) : {}),
       put: (index, values) => {
-        rows[index] = sparseRow(values, maxActiveDims)
+        if (last?.values !== values) last = { values, row: sparseRow(values, maxActiveDims) }
+        rows[index] = last.row
       },
     })
     return SparseEmbeddings.fromRows(rows, embeddingDimension)
+  }
+
+  /**
+   * Embeds the texts of a source one by one, in its order, with memory for some thousand texts: indices and values of each. Texts are read
+   * as the engine needs them; where the source keeps it waiting, those that have come are computed. Ending the loop ends the source, too.
+   *
+   * ```ts
+   * for await (const { indices, values } of model.encodeStream(lines)) await store(indices, values)
+   * ```
+   * @param texts an async iterable, or an iterable, of strings
+   * @throws SentenceTorchError as `encode`; what the source throws
+   */
+  async *encodeStream(texts: TextSource, given: SparseEncodeOptions = {}): AsyncGenerator<SparseRow, void, undefined> {
+    checkSparseEncodeOptions(given)
+    const options: SparseEncodeOptions = { priority: 'bulk', ...given }
+    const encode = async (part: string[]) => {
+      const found = await this.encode(part, options)
+      return part.map((_, i) => found.row(i))
+    }
+    yield* encodeParts(texts, encode, options.signal)
   }
 
   /** `encode` with the prompt named `query`, unless another is given. Source: `SparseEncoder.encode_query`. */
@@ -304,10 +355,16 @@ export class SparseEncoder extends BaseModel<SparseParts> {
    * The words of each row with their weights, the highest first (of equal ones the first in the vocabulary).
    * @param topK words of a row at most; default: all
    * Source: sentence-transformers `SparseEncoder.decode`.
-   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for embeddings of another dimension
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for embeddings of another dimension; ERR_UNSUPPORTED for a model whose values are those
+   * of latents (SparseAutoEncoder)
    */
   decode(embeddings: SparseEmbeddings, topK?: number): WeightedToken[][] {
-    const { tokenizer } = this.use()
+    const { tokenizer, folder } = this.use()
+    if (endsInAutoEncoder(folder.modules)) {
+      const message =
+        'decode: the values of a model with SparseAutoEncoder are those of latents, which stand for no words'
+      throw new SentenceTorchError('ERR_UNSUPPORTED', message)
+    }
     checkInteger('topK', topK, 1)
     checkSparse('embeddings', embeddings)
     const { embeddingDimension } = this

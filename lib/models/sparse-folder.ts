@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { describe, SentenceTorchError } from '../errors.js'
 import type { ConfigObject, Metric, NativeAddon } from '../native/types.js'
-import { type FirstModule, readTransformer } from './first-module.js'
+import { type FirstModule, readStaticEmbedding, readTransformer } from './first-module.js'
 import { FILL_MASK, modelConfigSchema, positiveInteger, promptsOf } from './folder-config.js'
 import { readJson } from './json.js'
-import { isMasked, type MaskedModel, maskedModel } from './masked-model.js'
+import { isMasked, maskedModel } from './masked-model.js'
 import { type ModuleEntry, modulesSchema, readModuleList, readModules } from './model-folder.js'
 import { checkModelClass } from './model-type.js'
 import { checkSparseOrder, type FolderModule, placeModule } from './modules/index.js'
@@ -29,7 +29,6 @@ export interface SparseSettings {
 /** A sparse encoder's folder as read: everything but the weights. */
 export interface SparseFolder extends FirstModule, SparseSettings {
   path: string | undefined
-  description: MaskedModel
   /** The modules after the first one, in order. */
   modules: FolderModule[]
   /** Of a model with a Router: all its networks. The members above are those of one with a transformer. */
@@ -63,6 +62,14 @@ export async function readSparseFolder(
     const weights = (await readWordWeights(own, getAddon)) as Omit<FirstOfSparse, 'modules'>
     return { path, ...weights, ...settings, modules: [] }
   }
+  if (entries && endsInAutoEncoder(entries)) {
+    const read = entries[0]!.type === 'StaticEmbedding' ? readStaticEmbedding : readTransformer
+    const first = await read(own, getAddon, base === path ? own : base)
+    const { width, layers } = first.description
+    const modules = await readModules(path, entries.slice(1) as ModuleEntry[], { width, layers })
+    const maxActiveDims = settings.maxActiveDims ?? activeDimsOf(modules)
+    return { path, ...first, transformerPath: base ?? own, ...settings, maxActiveDims, modules }
+  }
   const first = await readTransformer(own, getAddon, base === path ? own : base, FILL_MASK)
   const transformerPath = base ?? own
   const configFile = join(transformerPath, 'config.json')
@@ -70,8 +77,8 @@ export async function readSparseFolder(
     const { architectures } = first.config
     throw new SentenceTorchError(
       'ERR_NOT_IMPLEMENTED',
-      `${configFile} names the architectures ${describe(architectures)}; built are folders of …ForMaskedLM. Python would put a ` +
-        'SparseAutoEncoder behind another model, which is not built yet',
+      `${configFile} names the architectures ${describe(architectures)}; built are folders of …ForMaskedLM. Behind another ` +
+        'model Python puts a new SparseAutoEncoder: SparseEncoder.fromModules makes such a model',
     )
   }
   const description = maskedModel(first.description, first.config, configFile)
@@ -81,6 +88,16 @@ export async function readSparseFolder(
     ? await readModules(path, entries.slice(1) as ModuleEntry[], input)
     : [placeModule(new SpladePooling(), 1, input, { name: path, code: 'ERR_INVALID_MODEL' })]
   return { path, ...first, transformerPath, description, ...settings, modules }
+}
+
+/** Whether a model is one of latents (CSR), not of words. */
+export function endsInAutoEncoder(modules: readonly { type: string }[]): boolean {
+  return modules.at(-1)?.type === 'SparseAutoEncoder'
+}
+
+/** Of a SparseAutoEncoder Python takes its own number of values; null without one. */
+export function activeDimsOf(modules: readonly FolderModule[]): number | null {
+  return endsInAutoEncoder(modules) ? (modules.at(-1)!.spec.k as number) : null
 }
 
 /** A folder's modules; without a transformer it has no masked language model, which nobody asks for then. */

@@ -6,11 +6,11 @@ import type { BaseParts } from './base-model.js'
 import { resolveModel } from './hub.js'
 import { noSuchPrompt } from './load-errors.js'
 import { findAdapter, withAdapter } from './load-parts.js'
-import { openMaskedWeights } from './masked-model.js'
+import { type MaskedModel, openMaskedWeights } from './masked-model.js'
 import { withMaxSeqLength } from './router/networks.js'
 import { loadSparseNetworks, type NetworkWeights } from './router/sparse.js'
-import { readSparseFolder, type SparseFolder } from './sparse-folder.js'
-import { checkSparseLoadOptions, type SparseLoadOptions } from './sparse-options.js'
+import { endsInAutoEncoder, readSparseFolder, type SparseFolder } from './sparse-folder.js'
+import { checkSparseLoadOptions, type SparseLoadOptions, type SparseModelOptions } from './sparse-options.js'
 import { filled, makeTokenizer, startEngine } from './start-engine.js'
 import { WeightFiles } from './weights.js'
 
@@ -52,7 +52,9 @@ export async function loadSparseParts(
   const { weights, ownHead } = await openSparseWeights(read, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
-    const engine = startEngine(getAddon(), folder, false, options, { ownHead })
+    // It is kept where the words have no head.
+    const pooler = endsInAutoEncoder(folder.modules) && weights.hasPooler
+    const engine = startEngine(getAddon(), folder, pooler, options, { ownHead })
     return await filled(engine.encoder, async () => {
       const { names } = await weights.load(engine.encoder, [], signal)
       const parts = { ...engine, tokenizer, folder, names, id, ownHead }
@@ -68,7 +70,10 @@ export async function openSparseWeights(
   folder: SparseFolder & { path: string; transformerPath: string },
   ignoreTensors?: readonly (string | RegExp)[],
 ): Promise<NetworkWeights> {
-  if (folder.first === 'Transformer') return openMaskedWeights(folder, folder.config, ignoreTensors)
+  if (folder.first === 'Transformer' && !endsInAutoEncoder(folder.modules)) {
+    const description = folder.description as MaskedModel
+    return openMaskedWeights({ ...folder, description }, folder.config, ignoreTensors)
+  }
   return { weights: await WeightFiles.open(folder, ignoreTensors), ownHead: false }
 }
 
@@ -80,7 +85,7 @@ function checkVocabulary(tokens: number, { description }: SparseFolder, path: st
 }
 
 /** The folder's settings under those of the caller. */
-function withOptions<F extends SparseFolder>(folder: F, options: SparseLoadOptions): F {
+export function withOptions<F extends SparseFolder>(folder: F, options: SparseModelOptions): F {
   checkInteger('maxSeqLength', options.maxSeqLength, 1, folder.description.positions ?? undefined)
   const prompts = { ...folder.prompts, ...options.prompts }
   const defaultPromptName = options.defaultPromptName ?? folder.defaultPromptName

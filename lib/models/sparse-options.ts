@@ -10,6 +10,19 @@ export interface SparseLoadOptions extends Omit<LoadOptions, 'truncateDim' | 'po
   maxActiveDims?: number
 }
 
+/** What concerns no folder. */
+export type SparseModelOptions = Pick<
+  SparseLoadOptions,
+  | 'device'
+  | 'dtype'
+  | 'threads'
+  | 'prompts'
+  | 'defaultPromptName'
+  | 'similarityFnName'
+  | 'maxActiveDims'
+  | 'maxSeqLength'
+>
+
 export interface SparseEncodeOptions
   extends Pick<
     EncodeOptions,
@@ -41,15 +54,32 @@ const NOT_BUILT = {
   chunkSize: { instead: 'one engine uses all cores' },
 }
 
-/** Checks types and ranges of everything that does not depend on the model. */
-export function checkSparseLoadOptions(options: SparseLoadOptions): void {
-  const own = ['similarityFnName', 'maxActiveDims', 'maxSeqLength', 'prompts', 'defaultPromptName']
-  const shared = ['device', 'dtype', 'threads', 'ignoreTensors', ...SOURCE_OPTIONS]
-  checkOptions('SparseEncoder.load', options, [...own, ...shared], LOAD_NOT_BUILT)
-  checkSourceOptions(options)
+export const SPARSE_MODEL_OPTIONS = [
+  ...[
+    'device',
+    'dtype',
+    'threads',
+    'similarityFnName',
+    'maxActiveDims',
+    'maxSeqLength',
+    'prompts',
+    'defaultPromptName',
+  ],
+]
+
+export function checkSparseModelOptions(options: SparseModelOptions): void {
   checkRunOptions(options)
   checkSimilarity(options.similarityFnName)
   checkInteger('maxActiveDims', options.maxActiveDims, 1)
+}
+
+/** Checks types and ranges of everything that does not depend on the model. */
+export function checkSparseLoadOptions(options: SparseLoadOptions): void {
+  const own = [...SPARSE_MODEL_OPTIONS, 'ignoreTensors', ...SOURCE_OPTIONS]
+  const modules = { instead: 'use SparseEncoder.fromModules' }
+  checkOptions('SparseEncoder.load', options, own, { ...LOAD_NOT_BUILT, modules })
+  checkSourceOptions(options)
+  checkSparseModelOptions(options)
   checkPatterns('ignoreTensors', options.ignoreTensors)
 }
 

@@ -1,11 +1,14 @@
 import { SentenceTorchError } from '../errors.js'
 import type { TensorFile } from '../io/tensor-file.js'
 import type { Description, TensorInfo } from '../native/types.js'
-import { NamesOfFiles } from './checkpoint-names.js'
+import { isCount, NamesOfFiles } from './checkpoint-names.js'
 
 /** Bytes per element of the dtypes that the engine converts. */
 export const FLOAT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
 export type FloatDType = keyof typeof FLOAT_BYTES
+/** The same with that of counts. */
+export const ELEMENT_BYTES = { ...FLOAT_BYTES, I64: 8 } as const
+export type ElementDType = keyof typeof ELEMENT_BYTES
 
 /** Tensors that a message names. */
 const MOST_SHOWN = 200
@@ -25,6 +28,8 @@ export interface StoredTensor {
 /** What the engine has room for under one name: a tensor, or a block of several. */
 export interface Place {
   shape: readonly number[]
+  /** The dtypes that it takes. */
+  dtypes: readonly string[]
   /** The tensors that it consists of. */
   parts: readonly string[]
 }
@@ -32,13 +37,15 @@ export interface Place {
 /** The engine's tensors, and its blocks by their second names. */
 export function placesOf(tensors: readonly TensorInfo[]): Map<string, Place> {
   const places = new Map<string, Place>()
+  const floats = Object.keys(FLOAT_BYTES)
   for (const { name, shape, block } of tensors) {
-    places.set(name, { shape, parts: [name] })
+    const dtypes = isCount(name) ? ['I64'] : floats
+    places.set(name, { shape, dtypes, parts: [name] })
     if (block === undefined) continue
     const begun = places.get(block)
     const [rows = 0, ...rest] = begun?.shape ?? []
     const whole = begun ? [rows + shape[0]!, ...rest] : shape
-    places.set(block, { shape: whole, parts: [...(begun?.parts ?? []), name] })
+    places.set(block, { shape: whole, dtypes, parts: [...(begun?.parts ?? []), name] })
   }
   return places
 }
@@ -106,8 +113,8 @@ export function checkTensors(
       problems.push(`unknown: ${name} [${shape}] in ${path}`)
     } else if (place.shape.length !== shape.length || place.shape.some((n, i) => n !== shape[i])) {
       problems.push(`wrong shape: ${name} is [${shape}] in ${path}, expected [${place.shape}]`)
-    } else if (!Object.hasOwn(FLOAT_BYTES, dtype)) {
-      problems.push(`wrong dtype: ${name} is ${dtype} in ${path}, expected ${Object.keys(FLOAT_BYTES).join(', ')}`)
+    } else if (!place.dtypes.includes(dtype)) {
+      problems.push(`wrong dtype: ${name} is ${dtype} in ${path}, expected ${place.dtypes.join(', ')}`)
     }
   }
   if (problems.length === 0) return

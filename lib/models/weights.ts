@@ -3,14 +3,21 @@ import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
 import type { Description, NativeEncoder, TensorInfo, TensorRange } from '../native/types.js'
-import { NamesOfFiles } from './checkpoint-names.js'
+import { NamesOfFiles, type TensorNames } from './checkpoint-names.js'
 import { checkFinite } from './finite.js'
 import type { ModelFolder } from './model-folder.js'
-import { type FolderModule, hasWeights } from './modules/index.js'
+import { type FolderModule, hasWeights, tensorNames } from './modules/index.js'
 import { openStaticTable } from './static-table.js'
 import { areDifferent } from './stored-bytes.js'
 import type { StoredNames } from './stored-names.js'
-import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
+import {
+  checkTensors,
+  ELEMENT_BYTES,
+  type ElementDType,
+  FLOAT_BYTES,
+  leaveOutSurplus,
+  type StoredTensor,
+} from './weight-check.js'
 import { weightFile } from './weight-file.js'
 import { guardOf } from './weight-guard.js'
 import { openWordWeights } from './word-weights.js'
@@ -64,7 +71,7 @@ export class WeightFiles {
       const { path, transformerPath } = folder
       await weights.add(await openFirst(folder.first, path, transformerPath), 0, names)
       for (const [i, module] of folder.modules.entries()) {
-        if (hasWeights(module.type)) await weights.add(await openTensorFile(await weightFile(path, module.path)), i + 1)
+        if (hasWeights(module.type)) await weights.addModule(path, module, i + 1)
       }
       const idle = weights.ignored.find(({ found }) => !found)
       if (idle) {
@@ -94,7 +101,7 @@ export class WeightFiles {
         if (known !== undefined) weights.tensors.set(known, { file, path: file.path, name, bare: name, dtype, shape })
       }
       for (const [i, module] of modules.entries()) {
-        if (hasWeights(module.type)) await weights.add(await openTensorFile(await weightFile(path, module.path)), i + 1)
+        if (hasWeights(module.type)) await weights.addModule(path, module, i + 1)
       }
       return weights
     } catch (error) {
@@ -212,8 +219,12 @@ export class WeightFiles {
     await Promise.all(this.files.map((file) => file.close()))
   }
 
-  /** @param names of the transformer's files; those of other modules have the engine's */
-  private async add(file: TensorFile, module: number, names?: NamesOfFiles): Promise<void> {
+  private async addModule(root: string, { type, path }: ModelFiles['modules'][number], module: number): Promise<void> {
+    await this.add(await openTensorFile(await weightFile(root, path)), module, tensorNames(type))
+  }
+
+  /** @param names of the files; undefined: the engine's */
+  private async add(file: TensorFile, module: number, names?: TensorNames): Promise<void> {
     const { path } = file
     this.files.push(file)
     for (const [name, { dtype, shape }] of file.tensors) {
@@ -299,7 +310,7 @@ function planReads(tensors: ReadonlyMap<string, StoredTensor>): { ranges: Planne
   let at = RANGE_BYTES
   for (const tensor of tensors) {
     const { dtype, shape } = tensor[1]
-    const total = shape.reduce((product, n) => product * n, FLOAT_BYTES[dtype as FloatDType])
+    const total = shape.reduce((product, n) => product * n, ELEMENT_BYTES[dtype as ElementDType])
     for (let start = 0; start < total; ) {
       if (at >= RANGE_BYTES) {
         plan.push({ ranges: [], last: false })
@@ -320,7 +331,7 @@ function readRanges(ranges: readonly PlannedRange[], buffer: Uint8Array): Promis
   const read = ranges.map(async ({ tensor: [name, { file, name: stored, dtype }], start, end, at }) => {
     const data = buffer.subarray(at, at + end - start)
     await file.readInto(stored, start, data)
-    return { name, start: start / FLOAT_BYTES[dtype as FloatDType], dtype: dtype as FloatDType, data }
+    return { name, start: start / ELEMENT_BYTES[dtype as ElementDType], dtype: dtype as ElementDType, data }
   })
   return Promise.all(read)
 }

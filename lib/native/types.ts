@@ -45,6 +45,8 @@ export interface PackedBatch {
   textIds?: Int32Array
   /** By which of the encoder's routes each column goes: [columns]. Default: all by the first. */
   routes?: Int32Array
+  /** Values that a SparseAutoEncoder gives of a row at most. Default: its `k`. */
+  activeDims?: number
   /** Tokens that the loss predicts, packed like `ids` and `offsets`: the original texts of a denoising autoencoder (one row
    *  per row of the first column), or, for masked language modelling, a token for every one of `ids`, -100 = not predicted. */
   targets?: { ids: Int32Array; offsets: Int32Array }
@@ -68,7 +70,7 @@ export interface TensorInfo {
 export interface TensorRange {
   name: string
   start: number
-  dtype: 'F64' | 'F32' | 'F16' | 'BF16'
+  dtype: 'F64' | 'F32' | 'F16' | 'BF16' | 'I64'
   data: Uint8Array
 }
 

@@ -19,7 +19,7 @@ type LossClass = new (options: object) => Loss
 /** What takes a function of the caller is for programs. */
 const OF_PROGRAMS = ['Custom']
 /** Losses of sparse encoders, which no recipe trains. */
-const OF_SPARSE = /^(Sparse|Splade|CachedSplade|Flops)/
+const OF_SPARSE = /^(Sparse|Splade|CachedSplade|CSR|Flops)/
 
 /** Names of the losses that a config may name. */
 export const LOSS_NAMES: readonly string[] = Object.keys(losses).filter((name) => {

@@ -232,7 +232,7 @@ Napi::Float64Array to_borrowed_doubles(Napi::Value value, const std::string& fie
 RoutedBatch to_batch(Napi::Value value) {
   const Fields fields(value, "batch",
                       {"ids", "offsets", "tokenTypes", "promptLengths", "attended", "queries", "columns", "labels",
-                       "labelShape", "lists", "guide", "guideDimension", "textIds", "targets", "routes"});
+                       "labelShape", "lists", "guide", "guideDimension", "textIds", "targets", "routes", "activeDims"});
   RoutedBatch batch;
   batch.ids = copy(to_integers(fields.get("ids"), "batch.ids"));
   batch.offsets = copy(to_integers(fields.get("offsets"), "batch.offsets"));
@@ -249,6 +249,7 @@ RoutedBatch to_batch(Napi::Value value) {
     batch.guide = copy(to_floats(fields.get("guide"), "batch.guide"));
     batch.guide_width = to_integer(fields.get("guideDimension"), "batch.guideDimension", 1);
   }
+  if (fields.has("activeDims")) batch.active_dims = to_integer(fields.get("activeDims"), "batch.activeDims", 1);
   if (fields.has("routes")) batch.routes = copy(to_integers(fields.get("routes"), "batch.routes"));
   if (fields.has("textIds")) batch.text_ids = copy(to_integers(fields.get("textIds"), "batch.textIds"));
   if (fields.has("targets")) {

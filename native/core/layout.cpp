@@ -20,7 +20,8 @@ at::ScalarType scalar_type(const TensorRange& range) {
   if (range.dtype == "F64") return at::kDouble;
   if (range.dtype == "F16") return at::kHalf;
   if (range.dtype == "BF16") return at::kBFloat16;
-  fail("ERR_INVALID_TENSORS", "Expected dtype F64, F32, F16 or BF16 for tensor ", range.name, " but found ",
+  if (range.dtype == "I64") return at::kLong;
+  fail("ERR_INVALID_TENSORS", "Expected dtype F64, F32, F16, BF16 or I64 for tensor ", range.name, " but found ",
        range.dtype);
 }
 

@@ -79,7 +79,11 @@ struct Range {
         all(tokens ? batch.tokens() : batch.rows()) {}
 
   void put(at::Tensor& whole, const at::Tensor& part) const {
-    if (!whole.defined()) whole = at::empty({all, part.size(1)}, part.options());
+    if (!whole.defined()) {
+      std::vector<int64_t> sizes = part.sizes().vec();
+      sizes[0] = all;
+      whole = at::empty(sizes, part.options());
+    }
     whole.narrow(0, begin, size).copy_(part);
   }
   at::Tensor of(const at::Tensor& whole) const { return whole.defined() ? whole.narrow(0, begin, size) : whole; }
@@ -109,6 +113,7 @@ Network::Output ChunkedPass::forward() {
       whole.layers_RD.resize(part.layers_RD.size());
       for (size_t i = 0; i < part.layers_RD.size(); ++i) rows.put(whole.layers_RD[i], part.layers_RD[i]);
       if (part.tokens_TD.defined()) Range(batch_, chunk, true).put(whole.tokens_TD, part.tokens_TD);
+      if (part.reconstruction_RPD.defined()) rows.put(whole.reconstruction_RPD, part.reconstruction_RPD);
     });
   }
   if (!vectors.empty()) whole.embeddings_RD = at::cat(vectors);
@@ -132,6 +137,7 @@ void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gr
           part.embeddings_RD = gradient.embeddings_RD.narrow(0, first, offsets_[chunk.end] - first);
         }
         for (at::Tensor& layer_RD : part.layers_RD) layer_RD = rows.of(layer_RD);
+        part.reconstruction_RPD = rows.of(gradient.reconstruction_RPD);
         part.tokens_TD = Range(batch_, chunk, true).of(gradient.tokens_TD);
       }
       with_input(batch_, chunk, [&](const Input& input) {

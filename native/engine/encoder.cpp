@@ -83,7 +83,7 @@ std::vector<Route> Encoder::Impl::routes_of(const RoutedBatch& batch) const {
 at::Tensor Encoder::Impl::encode(const RoutedBatch& batch, EncoderOutput output) const {
   const std::vector<Route> columns = routes_of(batch);
   const auto one = [&](const Route& route, const Rows& rows) {
-    return route.network->encode(rows, output, route.chain);
+    return route.network->encode(rows, output, route.chain, nullptr, batch.active_dims);
   };
   if (std::all_of(columns.begin(), columns.end(), [&](const Route& route) { return route == columns[0]; })) {
     return one(columns[0], batch);

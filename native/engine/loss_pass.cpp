@@ -140,6 +140,10 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   }
   if (needs.layers) input.layers_CBD.push_back(input.embeddings_CBD);
   if (needs.tokens) input.tokens_TD = leaves.add(outputs.tokens_TD, with_grad);
+  if (needs.reconstruction) {
+    const at::Tensor leaf_RPD = leaves.add(outputs.reconstruction_RPD, with_grad);
+    input.reconstruction_CBPD = leaf_RPD.unflatten(0, {columns, leaf_RPD.size(0) / columns});
+  }
   std::vector<std::string> names;
   if (needs.encoder) {
     Parameters& encoder = context.network.parameters();
@@ -176,6 +180,7 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   for (size_t i = 0; i + 1 < outputs.layers_RD.size(); ++i) out.outputs.layers_RD.push_back(*next++);
   if (needs.layers) out.outputs.layers_RD.emplace_back();
   if (needs.tokens) out.outputs.tokens_TD = *next++;
+  if (needs.reconstruction) out.outputs.reconstruction_RPD = *next++;
   for (const std::string& name : names) {
     if (next->defined()) out.encoder[name] = *next;
     ++next;

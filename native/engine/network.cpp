@@ -130,6 +130,7 @@ Network::Chain Network::make_chain(const std::vector<int64_t>& modules,
     out.vectors = vectors > 0;
     out.width = out.vectors ? vectors : known->width();
     reads_outputs_ = reads_outputs_ || known->reads_outputs();
+    counts_passes_ = counts_passes_ || known->reconstructs();
   }
   check(out.width > 0, "ERR_INVALID_MODEL", "Expected a Pooling module after the transformer");
   return out;
@@ -203,6 +204,11 @@ bool Network::takes_fixed() const {
                                                        [](const auto& head) { return head->takes_fixed(); });
 }
 
+bool Network::reconstructs() const {
+  return std::all_of(chains_.begin(), chains_.end(),
+                     [](const Chain& chain) { return !chain.heads.empty() && chain.heads.back()->reconstructs(); });
+}
+
 void Network::validate(const PackedBatch& batch) const {
   const ModelSizes& sizes = model_->sizes();
   batch.validate(sizes.vocabulary, sizes.token_types, sizes.positions, sizes.takes_mean);
@@ -216,30 +222,33 @@ at::Tensor Network::head_rows() const {
 
 HeadState Network::run_heads(size_t chain, const Pass& pass, const at::Tensor& tokens_TD,
                              const std::vector<at::Tensor>& outputs_TD, const std::vector<at::Tensor>& parameters,
-                             const at::Tensor& rows_KD) const {
+                             const at::Tensor& rows_KD, const LatentsWanted& latents) const {
   HeadState state{pass, tokens_TD, {}, outputs_TD, parameters, rows_KD};
+  state.latents = latents;
   for (const auto& head : chains_[chain].heads) head->forward(state);
   if (is_multi_vector()) leave_hidden_out(state);
   return state;
 }
 
-at::Tensor Network::encode(const Rows& batch, EncoderOutput output, size_t chain, std::vector<int32_t>* counts) {
+at::Tensor Network::encode(const Rows& batch, EncoderOutput output, size_t chain, std::vector<int32_t>* counts,
+                           int64_t active_dims) {
   const at::NoGradGuard no_grad;
-  if (!device_.is_cpu()) return encode(Input(batch, device_), output, chain, counts);
+  if (!device_.is_cpu()) return encode(Input(batch, device_), output, chain, counts, active_dims);
   std::vector<at::Tensor> blocks;
   for (int64_t begin = 0; begin < batch.rows();) {
     int64_t end = begin + 1;
     while (end < batch.rows() && batch.offsets[end + 1] - batch.offsets[begin] <= kBlockTokens) ++end;
     const bool all = begin == 0 && end == batch.rows();
     const Rows block = all ? Rows() : batch.slice(begin, end);
-    blocks.push_back(encode(Input(all ? batch : block, device_), output, chain, counts));
+    blocks.push_back(encode(Input(all ? batch : block, device_), output, chain, counts, active_dims));
     begin = end;
     if (!all) yield_here();
   }
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks, output == EncoderOutput::kHiddenStates ? 1 : 0);
 }
 
-at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts) {
+at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts,
+                           int64_t active_dims) {
   settle(input.batch, head_parameters_, parameters_);
   // Another encode() may run inside of this one.
   Borrowed memory(workspace_, device_);
@@ -260,7 +269,8 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chai
   const bool tokens = output == EncoderOutput::kTokenEmbeddings;
   if (tokens && !reads_outputs_) return tokens_TD.to(master, false, true);
   const std::vector<at::Tensor> parameters = parameters_.layout.views(parameters_.flat());
-  const HeadState state = run_heads(chain, pass, tokens_TD.to(master), outputs_TD, parameters, head_rows());
+  const HeadState state =
+      run_heads(chain, pass, tokens_TD.to(master), outputs_TD, parameters, head_rows(), {.active_dims = active_dims});
   if (output == EncoderOutput::kVectors) {
     for (size_t row = 0; row + 1 < state.offsets.size(); ++row) {
       counts->push_back(state.offsets[row + 1] - state.offsets[row]);

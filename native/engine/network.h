@@ -32,13 +32,16 @@ class Network {
     // Of a model with a vector for each token, whose embeddings_RD are the vectors of all rows: where each row begins,
     // [rows + 1]. Else empty.
     std::vector<int32_t> offsets;
+    at::Tensor reconstruction_RPD;  // on request, of a model with a SparseAutoEncoder
   };
   struct Wanted {
     bool layers = false, tokens = false;
     bool recompute = false;  // keep only the inputs of layers
     bool drops = true;
     bool hold_bias = false;  // a classifier's bias gets no gradient
-    size_t chain = 0;        // of modules that the rows pass
+    bool reconstruction = false;
+    int64_t column_rows = 0;  // see LatentsWanted
+    size_t chain = 0;         // of modules that the rows pass
   };
   // Another network of the same shape and values, on its own parameters.
   std::unique_ptr<Network> copy();
@@ -86,6 +89,9 @@ class Network {
   int64_t embedding_width() const { return chains_[0].width; }
   // Whether the modules leave a vector for each token (of those that count), in place of one embedding.
   bool is_multi_vector() const { return chains_[0].vectors; }
+  // Whether all chains end in a SparseAutoEncoder, and whether one has it.
+  bool reconstructs() const;
+  bool counts_passes() const { return counts_passes_; }
   size_t chains() const { return chains_.size(); }
   at::Device device() const { return device_; }
   Parameters& parameters() { return parameters_; }
@@ -103,7 +109,9 @@ class Network {
 
   // [rows, width], [T, width], [rows, width], [layers + 1, T, width] or [vectors, width] in the master dtype.
   // `counts`: gets the number of vectors of each row, where these are asked for.
-  at::Tensor encode(const Rows& batch, EncoderOutput output, size_t chain = 0, std::vector<int32_t>* counts = nullptr);
+  // `active_dims`: see LatentsWanted.
+  at::Tensor encode(const Rows& batch, EncoderOutput output, size_t chain = 0, std::vector<int32_t>* counts = nullptr,
+                    int64_t active_dims = 0);
   void dispose();
 
  private:
@@ -130,12 +138,13 @@ class Network {
   std::map<ParamId, LowRank> add_to(Layout& layout, const AdapterSpec& adapter, bool active) const;
   std::vector<AdapterSpec>::iterator find_adapter(const std::string& name);
   Initial initial(const TensorInfo& info) const;
-  at::Tensor encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts);
+  at::Tensor encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts,
+                    int64_t active_dims);
   // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
   // `rows_KD`: of head_rows().
   HeadState run_heads(size_t chain, const Pass& pass, const at::Tensor& tokens_TD,
                       const std::vector<at::Tensor>& outputs_TD, const std::vector<at::Tensor>& parameters,
-                      const at::Tensor& rows_KD) const;
+                      const at::Tensor& rows_KD, const LatentsWanted& latents) const;
   // The rows of a matrix that a head reads, up to date and in the master dtype; undefined where none does.
   at::Tensor head_rows() const;
 
@@ -160,6 +169,7 @@ class Network {
   std::vector<ParamId> head_parameters_, bare_head_parameters_;
   std::optional<ParameterRows> rows_;  // that a head reads
   bool reads_outputs_ = false;         // whether a head reads the outputs of all layers
+  bool counts_passes_ = false;         // whether a head is a SparseAutoEncoder
 };
 
 // How the rows of a column pass an encoder: through which network, by which of its chains, and into which of the

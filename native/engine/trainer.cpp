@@ -125,11 +125,15 @@ Evaluation Trainer::evaluate(const RoutedBatch& batch, int64_t loss) {
   const LossNeeds needs = owned.loss->needs();
   std::optional<ChunkedPass> pass;  // its outputs may lie in this pass's memory
   Network::Output outputs;
-  if (needs.layers || needs.tokens || needs.twin || needs.vectors) {
+  if (needs.layers || needs.tokens || needs.twin || needs.vectors || needs.reconstruction) {
     std::vector<Route> routes = impl_->encoder->impl().routes_of(batch);
     if (needs.twin) routes[0] = {impl_->twin.get(), 0, 0};
     pass.emplace(batch, plan_chunks(batch, routes, {}), impl_->dropout_key(),
-                 Network::Wanted{needs.layers, needs.tokens, false, false});
+                 Network::Wanted{.layers = needs.layers,
+                                 .tokens = needs.tokens,
+                                 .drops = false,
+                                 .reconstruction = needs.reconstruction,
+                                 .column_rows = batch.rows() / batch.columns});
     outputs = pass->forward();
   } else {
     outputs.embeddings_RD = impl_->encoder->impl().encode(batch, EncoderOutput::kSentenceEmbedding);

@@ -20,7 +20,7 @@ namespace {
 
 // A loss that reads more than embeddings reads it of one network.
 void check_routes(const std::string& loss, const LossNeeds& needs, const Encoder::Impl& encoder) {
-  const bool reads = needs.layers || needs.tokens || needs.encoder || needs.decoder;
+  const bool reads = needs.layers || needs.tokens || needs.encoder || needs.decoder || needs.reconstruction;
   check(!(needs.twin && encoder.routes.size() > 1) && !(reads && encoder.networks.size() > 1), "ERR_NOT_IMPLEMENTED",
         "The loss ", loss, " reads more of the model than its embeddings: with several routes it is not built");
 }
@@ -49,6 +49,9 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
                   : " compares one embedding for each text, but the model has a vector for each token");
     check(!losses.back()->loss->needs().decoder || network.decoder() != nullptr, "ERR_INVALID_ARGUMENT", "The loss ",
           loss.spec.string("type"), " trains a model with its decoder, but this one is an encoder alone");
+    check(!losses.back()->loss->needs().reconstruction || network.reconstructs(), "ERR_INVALID_ARGUMENT", "The loss ",
+          loss.spec.string("type"),
+          " reads what a SparseAutoEncoder makes of its latents, but the model does not end in one");
     check_routes(loss.spec.string("type"), losses.back()->loss->needs(), encoder->impl());
   }
   optimizer_state_names(spec.optimizer);
@@ -124,12 +127,22 @@ Trainer::Impl::Pending Trainer::Impl::forward(const RoutedBatch& batch, const St
   std::vector<Route> routes = encoder->impl().routes_of(batch);
   if (needs.twin) routes[0] = {twin.get(), 0, networks()};
   const ChunkLimits limits{options.mini_batch_rows, options.mini_batch_tokens};
-  Pending pending{
-      std::make_unique<ChunkedPass>(
-          batch, plan_chunks(batch, routes, limits, replicas ? replicas->part() : Part{}), dropout_key(),
-          Network::Wanted{needs.layers, needs.tokens, spec.activation_checkpointing, true, needs.ignores_shift}),
-      {},
-      routes};
+  const bool counts =
+      std::any_of(routes.begin(), routes.end(), [](auto& route) { return route.network->counts_passes(); });
+  check(!counts || (limits.rows == 0 && limits.tokens == 0), "ERR_NOT_IMPLEMENTED",
+        "Gradient caching (mini-batches) of a model with SparseAutoEncoder is not built");
+  check(!counts || !replicas, "ERR_NOT_IMPLEMENTED",
+        "Training a model with SparseAutoEncoder by several processes is not built");
+  const std::vector<Chunk> chunks = plan_chunks(batch, routes, limits, replicas ? replicas->part() : Part{});
+  Pending pending{std::make_unique<ChunkedPass>(batch, chunks, dropout_key(),
+                                                Network::Wanted{.layers = needs.layers,
+                                                                .tokens = needs.tokens,
+                                                                .recompute = spec.activation_checkpointing,
+                                                                .hold_bias = needs.ignores_shift,
+                                                                .reconstruction = needs.reconstruction,
+                                                                .column_rows = batch.rows() / batch.columns}),
+                  {},
+                  routes};
   pending.outputs = pending.pass->forward();
   return pending;
 }

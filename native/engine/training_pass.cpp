@@ -40,7 +40,10 @@ TrainingPass::Cut TrainingPass::cut(const Pass& pass, const at::Tensor& x_TD) co
     out.outputs_TD.push_back(out.tokens_TD);
   }
   const at::AutoGradMode with_grad(true);
-  HeadState state = network_.run_heads(wanted_.chain, pass, out.tokens_TD, out.outputs_TD, leaves_, rows_KD_);
+  const LatentsWanted latents{
+      .trains = wanted_.drops, .reconstructs = wanted_.reconstruction, .column_rows = wanted_.column_rows};
+  HeadState state = network_.run_heads(wanted_.chain, pass, out.tokens_TD, out.outputs_TD, leaves_, rows_KD_, latents);
+  out.reconstruction_RPD = state.reconstruction_RPD;
   out.embeddings_RD = network_.is_multi_vector() ? state.tokens_TD : state.sentence_RD;
   if (network_.is_multi_vector()) out.offsets = std::move(state.offsets);
   return out;
@@ -52,6 +55,9 @@ Network::Output TrainingPass::forward(const Input& input, const DropoutKey& drop
   check(!wanted.layers || !network_.reads_outputs_, "ERR_INVALID_ARGUMENT",
         "A loss that reads the embeddings of each layer and WeightedLayerPooling, which mixes layers, exclude each "
         "other");
+  check(!wanted.layers || !network_.counts_passes_, "ERR_INVALID_ARGUMENT",
+        "A loss that reads the embeddings of each layer and SparseAutoEncoder, which counts them as those of passes, "
+        "exclude each other");
   check(!input.fixed || (!wanted.tokens && !wanted.recompute), "ERR_LIBTORCH",
         "A step that is recorded keeps its activations and gives no states of tokens");
   settle(input.batch, network_.head_parameters_, network_.parameters_);
@@ -76,21 +82,31 @@ Network::Output TrainingPass::forward(const Input& input, const DropoutKey& drop
   }
   out.embeddings_RD = cuts_.back().embeddings_RD.detach();
   out.offsets = cuts_.back().offsets;
+  if (wanted.reconstruction) out.reconstruction_RPD = cuts_.back().reconstruction_RPD.detach();
   if (wanted.tokens) out.tokens_TD = cuts_.back().tokens_TD.detach();
   return out;
 }
 
-std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tensor& d_RD, Gradients& gradients) const {
+std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tensor& d_RD, const at::Tensor& d_RPD,
+                                                 Gradients& gradients) const {
   std::vector<at::Tensor> wanted = cut.outputs_TD;
   if (wanted.empty()) wanted = {cut.tokens_TD};
   const size_t states = wanted.size();
-  if (!d_RD.defined()) return std::vector<at::Tensor>(states);
+  std::vector<at::Tensor> outputs, d_outputs;
+  if (d_RD.defined()) {
+    outputs.push_back(cut.embeddings_RD);
+    d_outputs.push_back(d_RD);
+  }
+  if (d_RPD.defined()) {
+    outputs.push_back(cut.reconstruction_RPD);
+    d_outputs.push_back(d_RPD);
+  }
+  if (outputs.empty()) return std::vector<at::Tensor>(states);
   const ProfileScope scope("heads, backward");
   for (ParamId id : network_.head_parameters_) wanted.push_back(leaves_[id]);
   if (rows_KD_.defined()) wanted.push_back(rows_KD_);
   const bool some_unused = wanted_.hold_bias || network_.reads_outputs_ || network_.chains() > 1;
-  std::vector<at::Tensor> found =
-      torch::autograd::grad({cut.embeddings_RD}, wanted, {d_RD}, std::nullopt, false, some_unused);
+  std::vector<at::Tensor> found = torch::autograd::grad(outputs, wanted, d_outputs, std::nullopt, false, some_unused);
   const at::NoGradGuard no_grad;
   for (size_t k = 0; k < network_.head_parameters_.size(); ++k) {
     const at::Tensor& d = found[states + k];
@@ -121,7 +137,8 @@ void TrainingPass::backward(const Input& input, const DropoutKey& dropout, const
     if (last && gradient.embeddings_RD.defined()) {
       d_RD = d_RD.defined() ? d_RD + gradient.embeddings_RD : gradient.embeddings_RD;
     }
-    std::vector<at::Tensor> d_states_TD = d_of_heads(cut, d_RD, gradients);
+    const at::Tensor d_RPD = last ? gradient.reconstruction_RPD : at::Tensor();
+    std::vector<at::Tensor> d_states_TD = d_of_heads(cut, d_RD, d_RPD, gradients);
     const at::NoGradGuard no_grad;
     at::Tensor& d_tokens_TD = d_states_TD.back();
     if (last && gradient.tokens_TD.defined()) {

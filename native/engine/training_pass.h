@@ -33,10 +33,13 @@ class TrainingPass {
     at::Tensor tokens_TD, embeddings_RD;
     std::vector<at::Tensor> outputs_TD;  // the last is tokens_TD
     std::vector<int32_t> offsets;        // see Network::Output
+    at::Tensor reconstruction_RPD = {};
   };
   Cut cut(const Pass& pass, const at::Tensor& x_TD) const;
-  // From the gradient of the embeddings (undefined = 0) to that of the states. Adds to the gradients of the heads.
-  std::vector<at::Tensor> d_of_heads(const Cut& cut, const at::Tensor& d_RD, Gradients& gradients) const;
+  // From the gradients of the embeddings and of the reconstruction (undefined = 0) to that of the states. Adds to the
+  // gradients of the heads.
+  std::vector<at::Tensor> d_of_heads(const Cut& cut, const at::Tensor& d_RD, const at::Tensor& d_RPD,
+                                     Gradients& gradients) const;
   void add_rows(const ParameterRows& rows, const at::Tensor& d_KD, Gradients& gradients) const;
   void forget();
 

@@ -34,8 +34,9 @@ class AdaptiveLayer : public Loss {
     const Config& inner = spec.member("loss");
     inner_ = make_loss(inner, width, layout);
     const LossNeeds needs = inner_->needs();
-    check(!needs.layers && !needs.tokens && !needs.encoder && !needs.twin && !needs.external, "ERR_INVALID_ARGUMENT",
-          "AdaptiveLayerLoss cannot hold ", inner.string("type"), ", which reads more than sentence embeddings");
+    check(!needs.layers && !needs.tokens && !needs.encoder && !needs.twin && !needs.external && !needs.reconstruction,
+          "ERR_INVALID_ARGUMENT", "AdaptiveLayerLoss cannot hold ", inner.string("type"),
+          ", which reads more than sentence embeddings");
   }
 
   LossNeeds needs() const override {

@@ -16,6 +16,7 @@ std::unique_ptr<Loss> make_contrastive_tension(const Config&, int64_t, LossLayou
 std::unique_ptr<Loss> make_contrastive_tension_in_batch(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_cosent(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_cosine_similarity(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_csr(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_custom(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_denoising_auto_encoder(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_distill_kl_div(const Config&, int64_t, LossLayout);

@@ -20,16 +20,17 @@ namespace st {
 
 // What a loss needs from the engine besides pooled embeddings. The engine computes only what is requested.
 struct LossNeeds {
-  bool layers = false;    // the embeddings of every layer
-  bool tokens = false;    // the hidden states of all tokens
-  bool encoder = false;   // the encoder's own parameters, for tied weights
-  bool targets = false;   // the tokens to predict
-  bool twin = false;      // column 0 passes a trained copy of the encoder (its tensors: loss.model1.*)
-  bool decoder = false;   // the decoder of the model
-  bool external = false;  // the caller computes value and gradients: there is no forward()
-  bool teacher = false;   // labels are embeddings with the width of the batch's
-  bool vectors = false;   // the vectors of all tokens, of a model that has no other embedding
-  int64_t width = 0;      // lowest width of the embeddings
+  bool layers = false;          // the embeddings of every layer
+  bool tokens = false;          // the hidden states of all tokens
+  bool encoder = false;         // the encoder's own parameters, for tied weights
+  bool targets = false;         // the tokens to predict
+  bool twin = false;            // column 0 passes a trained copy of the encoder (its tensors: loss.model1.*)
+  bool decoder = false;         // the decoder of the model
+  bool external = false;        // the caller computes value and gradients: there is no forward()
+  bool teacher = false;         // labels are embeddings with the width of the batch's
+  bool vectors = false;         // the vectors of all tokens, of a model that has no other embedding
+  bool reconstruction = false;  // what a SparseAutoEncoder makes of its latents again
+  int64_t width = 0;            // lowest width of the embeddings
   // Whether the device work of forward() is the same for every batch of the same shapes: it reads no value back,
   // draws no random number, and of the batch uses only labels, guide_CBG and text_ids_CB.
   bool capturable = true;
@@ -66,6 +67,7 @@ struct LossInput {
   // sizes alone.
   at::Tensor vectors_TD = {};
   std::span<const int32_t> vector_offsets = {};
+  at::Tensor reconstruction_CBPD = {};             // see models/sparse_auto_encoder.h
   std::map<std::string, at::Tensor> encoder = {};  // by tensor name, "0.embeddings.word_embeddings.weight"
   Targets targets = {};
   TextDecoder* decoder = nullptr;

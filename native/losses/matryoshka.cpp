@@ -48,8 +48,8 @@ class Matryoshka : public Loss {
       check(tensors[i].shape.empty(), "ERR_INVALID_ARGUMENT", "MatryoshkaLoss cannot hold ", inner.string("type"),
             ": its ", tensors[i].name, " fits one width of embeddings alone");
     }
-    check(!needs.tokens && !needs.encoder && !needs.external, "ERR_INVALID_ARGUMENT", "MatryoshkaLoss cannot hold ",
-          inner.string("type"), ", which reads more than sentence embeddings");
+    check(!needs.tokens && !needs.encoder && !needs.external && !needs.reconstruction, "ERR_INVALID_ARGUMENT",
+          "MatryoshkaLoss cannot hold ", inner.string("type"), ", which reads more than sentence embeddings");
     check(needs.width <= parts_.back().dim, "ERR_INVALID_ARGUMENT", "MatryoshkaLoss cannot hold ", inner.string("type"),
           " of width ", needs.width, " where it cuts embeddings to ", parts_.back().dim);
   }

@@ -28,6 +28,7 @@ const std::map<std::string, LossFactory>& registry() {
       {"ContrastiveTensionLoss", make_contrastive_tension},
       {"ContrastiveTensionLossInBatchNegatives", make_contrastive_tension_in_batch},
       {"CosineSimilarityLoss", make_cosine_similarity},
+      {"CSRLoss", make_csr},
       {"Custom", make_custom},
       {"GISTEmbedLoss", make_gist_embed},
       {"MatryoshkaLoss", make_matryoshka},

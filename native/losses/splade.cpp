@@ -36,10 +36,11 @@ class Splade : public Loss {
     weights_ = layout.add("regularizer_weights", {2}, Group::kFrozen);
     layout.prefix += "loss.";
     const Config& inner = spec.member("loss");
+    check(inner.string("type") != "SpladeLoss", "ERR_INVALID_ARGUMENT", "SpladeLoss cannot hold another SpladeLoss");
     inner_ = make_loss(inner, width, layout);
     const LossNeeds needs = inner_->needs();
-    check(!needs.tokens && !needs.encoder && !needs.external, "ERR_INVALID_ARGUMENT", "SpladeLoss cannot hold ",
-          inner.string("type"), ", which reads more than sentence embeddings");
+    check(!needs.tokens && !needs.encoder && !needs.external && !needs.reconstruction, "ERR_INVALID_ARGUMENT",
+          "SpladeLoss cannot hold ", inner.string("type"), ", which reads more than sentence embeddings");
   }
 
   LossNeeds needs() const override { return inner_->needs(); }

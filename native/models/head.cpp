@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/sizes.h"
+#include "models/sparse_auto_encoder.h"
 #include "onnx/ops.h"
 #include "onnx/pooling.h"
 #include "ops/activation.h"
@@ -219,15 +220,17 @@ std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, i
   if (type == "Dense") return std::make_unique<Dense>(spec, prefix, width_in, layout);
   if (type == "LayerNorm") return std::make_unique<LayerNorm>(spec, prefix, width_in, layout);
   if (type == "Dropout") return std::make_unique<DropoutHead>(spec, std::stoll(prefix), width_in);
+  if (type == "SparseAutoEncoder") return make_sparse_auto_encoder(spec, prefix, width_in, layout);
   fail("ERR_NOT_IMPLEMENTED", "Module ", type,
        " is not built: expected WeightedLayerPooling, Pooling, Dense, Normalize, LayerNorm, Dropout, SpladePooling, "
-       "MultiVectorMask, HierarchicalTokenPooling or SequenceClassification");
+       "SparseAutoEncoder, MultiVectorMask, HierarchicalTokenPooling or SequenceClassification");
 }
 
 Initial initial_of_module(const Config& spec, const std::string& name) {
   const std::string type = spec.string("type");
   if (type == "Dense") return linear_initial(spec.integer("inFeatures"));
   if (type == "LayerNorm") return initial_vector(name);
+  if (type == "SparseAutoEncoder") return initial_of_auto_encoder(spec, name);
   return {.mean = 1};  // the weights of WeightedLayerPooling
 }
 

@@ -17,6 +17,14 @@ struct ParameterRows {
   std::vector<int32_t> rows;
 };
 
+// What a pass asks of a SparseAutoEncoder.
+struct LatentsWanted {
+  bool trains = false;        // counts it
+  bool reconstructs = false;  // the input again, for a loss
+  int64_t column_rows = 0;    // rows of a column, where the batch has several; 0: all
+  int64_t active_dims = 0;    // of a row, at most, where nothing is trained; 0: as many as the module says
+};
+
 // What the modules after the transformer read and write. Everything is in the master dtype and differentiable by
 // autograd.
 struct HeadState {
@@ -28,6 +36,9 @@ struct HeadState {
   at::Tensor rows_KD = {};                    // those that a head reads
   // Of the rows in tokens_TD, once a head has left tokens out or joined some; empty: those of the batch.
   std::vector<int32_t> offsets = {};
+  LatentsWanted latents = {};
+  // What a SparseAutoEncoder makes of its input, where it is asked for: [rows, parts, width], see its header.
+  at::Tensor reconstruction_RPD = {};
 };
 
 // The same as a graph of the inputs of onnx/ops.h.
@@ -58,6 +69,8 @@ class Head {
   virtual const ParameterRows* rows() const { return nullptr; }
   // Asks for sentence embeddings of length 1: false where that takes a module of its own.
   virtual bool normalize() { return false; }
+  // Whether it makes its input again, and counts the batches that train it.
+  virtual bool reconstructs() const { return false; }
   // Whether forward() takes an input that is fixed.
   virtual bool takes_fixed() const { return true; }
 };

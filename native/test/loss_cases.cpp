@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/stack.h>
 
 namespace st::test {
 
@@ -50,6 +51,16 @@ void layers_below(LossInput& input) {
   const at::Tensor x_CBD = input.embeddings_CBD;
   input.embeddings_CBD = random_tensor(x_CBD.sizes(), at::kDouble, 8);
   input.layers_CBD = {x_CBD.sin(), x_CBD * x_CBD - 0.5, input.embeddings_CBD};
+}
+
+// What a SparseAutoEncoder makes again, with latents at rest and without.
+void reconstruction(LossInput& input) {
+  const at::Tensor& x_CBD = input.embeddings_CBD;
+  input.reconstruction_CBPD = at::stack({x_CBD, x_CBD.sin(), x_CBD * x_CBD - 0.5, x_CBD.cos(), x_CBD.sin() * 2}, 2);
+}
+void reconstruction_without_rest(LossInput& input) {
+  reconstruction(input);
+  input.reconstruction_CBPD = input.reconstruction_CBPD.narrow(2, 0, 3);
 }
 
 Config inner(const std::string& type, Config::Object options = {}) {
@@ -200,6 +211,14 @@ const std::vector<LossCase>& loss_cases() {
         {"queryRegularizerThreshold", 6.0}},
        none,
        {3}},
+      {"CSRLoss",
+       {{"loss", inner("MultipleNegativesRankingLoss", {{"scale", 1.0}, {"similarity", text("dot")}})},
+        {"beta", 0.3},
+        {"gamma", 0.7}},
+       none,
+       {2, 3},
+       reconstruction},
+      {"CSRLoss", {{"loss", inner("CoSENTLoss", {{"scale", 3.0}})}}, scores, {2}, reconstruction_without_rest},
       {"SoftmaxLoss", {{"numLabels", 3.0}}, classes, {2}},
       {"SoftmaxLoss", {{"numLabels", 3.0}}, probabilities, {2}},
       {"SoftmaxLoss",

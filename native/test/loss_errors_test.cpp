@@ -70,6 +70,15 @@ TEST(Losses, OptionsThatAreNotKnownAreRefused) {
   });
   expect_error("ERR_NOT_IMPLEMENTED", "cosScoreTransformation is not built",
                [] { LossFixture("CosineSimilarityLoss", {{"cosScoreTransformation", text("cube")}}); });
+  const auto held = [](const std::string& type) {
+    return Config::Object{{"type", text(type)},
+                          {"documentRegularizerWeight", 1.0},
+                          {"loss", Config::Object{{"type", text("TripletLoss")}}}};
+  };
+  expect_error("ERR_INVALID_ARGUMENT", "cannot hold another SpladeLoss",
+               [&] { LossFixture("SpladeLoss", {{"loss", held("SpladeLoss")}, {"documentRegularizerWeight", 1.0}}); });
+  expect_error("ERR_INVALID_ARGUMENT", "CSRLoss cannot hold SpladeLoss",
+               [&] { LossFixture("CSRLoss", {{"loss", held("SpladeLoss")}}); });
   expect_error("ERR_INVALID_ARGUMENT", "numLabels", [] { LossFixture("SoftmaxLoss", {}); });
   expect_error("ERR_INVALID_ARGUMENT", "at least 1 for numLabels but found 0",
                [] { LossFixture("SoftmaxLoss", {{"numLabels", 0.0}}); });

@@ -57,6 +57,7 @@ std::string reason(const Wrapper& wrapper, const LossCase& c) {
     const std::string& inside = c.options.at("loss").string("type");
     return inside == "SoftmaxLoss" ? "fits one width" : inside == "MatryoshkaLoss" ? " of width " : "";
   }
+  if (c.type == "CSRLoss") return "which reads more than sentence embeddings";
   if (c.type == "AdaptiveLayerLoss" || c.type.rfind("ContrastiveTension", 0) == 0) {
     return cuts ? "" : "which reads more than sentence embeddings";
   }

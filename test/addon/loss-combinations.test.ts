@@ -188,6 +188,7 @@ const CASES: Readonly<Record<string, Case | readonly Case[]>> = {
   SparseMSELoss: { columns: [1, 2, 3], labels: teacher, make: () => new losses.SparseMSELoss() },
   SpladeLoss: { ...ranking, make: () => new losses.SpladeLoss(splade()) },
   CachedSpladeLoss: { ...ranking, make: () => new losses.CachedSpladeLoss({ ...splade(), ...caching }) },
+  CSRLoss: { ...ranking, make: () => new losses.CSRLoss() },
   FlopsLoss: { columns: [1], labels: none, make: () => new losses.FlopsLoss() },
   GlobalOrthogonalRegularizationLoss: {
     columns: [1, 2],
@@ -223,13 +224,17 @@ const HOLDERS: Readonly<Record<string, (loss: losses.Loss) => losses.Loss>> = {
   Matryoshka2dLoss: (loss) => new losses.Matryoshka2dLoss({ loss, ...cut }),
   'MatryoshkaLoss around AdaptiveLayerLoss': (loss) =>
     new losses.MatryoshkaLoss({ loss: new losses.AdaptiveLayerLoss({ loss }), ...cut }),
+  CSRLoss: (loss) => new losses.CSRLoss({ loss }),
 }
 
 /** Why a loss does not fit into another, as the documentation says; undefined where it does. */
 function refusal(name: string, holder: string, loss: losses.Loss): RegExp | undefined {
+  if (name === 'CSRLoss') return holder === 'alone' ? /does not end in one/ : /cannot hold/
   if (holder === 'alone') return undefined
   const [cuts, layers] = [/Matryoshka/.test(holder), /Adaptive|2d/.test(holder)]
-  if (/^(Denoising|MaskedLanguage|Custom)/.test(name) || loss.within !== undefined) return /cannot hold/
+  if (/^(Denoising|MaskedLanguage|Custom)/.test(name)) return /cannot hold/
+  if (loss.within !== undefined && !loss.within.includes(holder)) return /cannot hold/
+  if (holder === 'CSRLoss' && (loss.caching || /Splade|Tension|Adaptive|Matryoshka2d/.test(name))) return /cannot hold/
   if (layers && /Tension|Adaptive|Matryoshka2d/.test(name)) return /which reads more than sentence embeddings/
   const owns =
     /^(Softmax|(Cached)?Splade)Loss$/.test(name) || (loss as { projectionDim?: number | null }).projectionDim != null
@@ -269,9 +274,16 @@ const addon = loadAddon()
 // Steps of microseconds: threads would wait for one another longer than they work.
 addon.setThreads(1)
 const encoder = await tinyEncoder(addon, tinySpec(config))
+const latents = { type: 'SparseAutoEncoder', inputDim: WIDTH, hiddenDim: WIDTH, k: 2, kAux: 4, deadThreshold: 0 }
+const csrSpec = tinySpec(config)
+const csrEncoder = await tinyEncoder(addon, { ...csrSpec, modules: [...csrSpec.modules, latents] })
 
-/** Loss and norm of the gradient of one batch, whole and row by row. */
-async function step(loss: losses.Loss, data: Dataset): Promise<[whole: number[], rowByRow: number[]]> {
+/** Loss and norm of the gradient of one batch, whole and, but for CSRLoss, row by row. */
+async function step(
+  loss: losses.Loss,
+  data: Dataset,
+  onLatents: boolean,
+): Promise<[whole: number[], rowByRow: number[]]> {
   checkData(data, loss, 'trainDataset')
   const spec = loss.spec(WIDTH, config, { config, tieWordEmbeddings: true })
   const maker = new BatchMaker({ requirements: loss.requirements, tokenize, mask })
@@ -280,8 +292,8 @@ async function step(loss: losses.Loss, data: Dataset): Promise<[whole: number[],
     batch: 0,
   } as never)
   const found: number[][] = []
-  for (const options of [{}, { miniBatchRows: 1 }] satisfies Partial<StepOptions>[]) {
-    const trainer = new addon.Trainer(encoder, { ...tinyTrainerSpec(spec), maxGradNorm: 0 })
+  for (const options of [{}, onLatents ? {} : { miniBatchRows: 1 }] satisfies Partial<StepOptions>[]) {
+    const trainer = new addon.Trainer(onLatents ? csrEncoder : encoder, { ...tinyTrainerSpec(spec), maxGradNorm: 0 })
     try {
       const report = (await trainer.step(batch, { lr: 0, report: true, ...options }))!
       const { loss: value } = await trainer.evaluate(batch)
@@ -303,10 +315,12 @@ async function check(t: ExecutionContext, name: string, item: Case): Promise<voi
         for (let count = 1; count <= ROWS; count++) {
           const where = `${holder}, ${columns} columns, labels: ${form}, ${count} rows`
           const why = refusal(name, holder, item.make())
-          const run = async () => step(hold(item.make()), dataset(columns, given, count))
+          const run = async () => step(hold(item.make()), dataset(columns, given, count), holder === 'CSRLoss')
           if (/^(Custom|FlopsLoss)$/.test(name) && holder === 'alone') continue
           if (why !== undefined) {
-            await t.throwsAsync(run, { instanceOf: Error, code: 'ERR_INVALID_ARGUMENT', message: why }, where)
+            const isCached = holder === 'CSRLoss' && item.make().caching !== undefined && !/Splade/.test(name)
+            const code = isCached ? 'ERR_NOT_IMPLEMENTED' : 'ERR_INVALID_ARGUMENT'
+            await t.throwsAsync(run, { instanceOf: Error, code, message: why }, where)
             continue
           }
           const [[value, norm, evaluated, skipped], pieces] = await run().catch((error) => {

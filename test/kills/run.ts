@@ -1,5 +1,5 @@
 // Kills recipes, and encodings in shards, at many moments:
-// `node dist/test/kills/run.js [--kills 6] [--seed 1] [--rounds 1] [--texts 200000] [recipe or encode…]`.
+// `node dist/test/kills/run.js [--kills 6] [--seed 1] [--rounds 1] [--texts 200000] [--model folder] [recipe or encode…]`.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '1' },
     texts: { type: 'string', default: '200000' },
+    model: { type: 'string' },
   },
 })
 const known = [...KILLED_RECIPES, 'encode']
@@ -23,7 +24,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
   for (const recipe of positionals.length > 0 ? positionals : known) {
     const seed = Number(values.seed) + round
     if (recipe === 'encode') {
-      if (!(await killEncodings(Number(values.texts), Number(values.kills), seed))) process.exitCode = 1
+      if (!(await killEncodings(values.model, Number(values.texts), Number(values.kills), seed))) process.exitCode = 1
       continue
     }
     const folder = await mkdtemp(join(tmpdir(), 'sentence-torch-'))

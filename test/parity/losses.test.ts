@@ -53,7 +53,11 @@ async function compare(t: ExecutionContext, golden: LossGolden, dtype: 'float32'
     }
     // float64: what the goldens, kept as float32, can tell.
     const [valueAllowed, gradientAllowed] = dtype === 'float64' ? [1e-9, 1e-6] : [1e-5, 1e-4]
-    const noise = dtype === 'float64' ? 1e-9 : Math.max(1e-7, 3 * (entry.noise ?? 0))
+    // Equal columns: gradients cancel, and rounding is all that is left. That of PyTorch is one drawing of it; another order of sums, as with one
+    // thread, is another.
+    const cancels = entry.rows === 'equal columns'
+    const least = cancels ? 2 ** -22 : 1e-7
+    const noise = dtype === 'float64' ? 1e-9 : Math.max(least, (cancels ? 6 : 3) * (entry.noise ?? 0))
     const value =
       entry.loss === null ? 0 : Math.abs(step.loss - entry.loss) / (valueAllowed * Math.max(1, Math.abs(entry.loss)))
     t.true(value <= 1, `${where}: loss ${step.loss}, expected ${entry.loss}`)

@@ -54,6 +54,17 @@ function run(program, args) {
   return stdout
 }
 
+/** The calls that need a GPU, as far as LibTorch can say their shapes without one. */
+function cudaShapes() {
+  const { status, stdout, stderr } = spawnSync(python, ['test/python/cuda_shapes.py'], { encoding: 'utf8', cwd: root })
+  const lines = stdout.trim().split('\n')
+  const wrong = lines.filter((line) => !line.startsWith('ok'))
+  const good = status === 0 && wrong.length === 0
+  good ? passed++ : failed++
+  console.log(`${good ? 'ok' : 'FAILED'}  ${lines.length} shapes of calls on CUDA devices`)
+  if (!good) console.log(`${wrong.join('\n')}\n${stderr}`)
+}
+
 /** A small file is read into memory that Node shares among files. */
 function floatsOf(file) {
   return new Float32Array(new Uint8Array(readFileSync(file)).buffer)
@@ -340,6 +351,7 @@ try {
     })
   } else console.log('No ../shared/models/all-MiniLM-L6-v2 beside the repository: the real model is left out')
 
+  cudaShapes()
   const expected = pythonVectors(jobs)
   for (const [i, job] of jobs.entries()) {
     check(`${job.name}, saved by Python, loaded here`, await nodeVectors(job), expected[i], job)

@@ -46,6 +46,33 @@ test('SpladeLoss has the options of sentence-transformers, and refuses those tha
   t.throws(() => new losses.SpladeLoss({ loss: ranking() } as never), invalid(/documentRegularizerWeight/))
 })
 
+test('CSRLoss has the defaults of sentence-transformers, and says what it cannot hold', (t) => {
+  const loss = new losses.CSRLoss()
+  const inner = { type: 'MultipleNegativesRankingLoss', scale: 1, similarity: 'dot' }
+  t.like(loss.spec(8, {}), { type: 'CSRLoss', beta: 0.1, gamma: 1 })
+  t.like(loss.spec(8, {}).loss, inner)
+  t.like(loss.requirements, { ...ranking().requirements, reconstruction: true })
+  const cosine = new losses.CSRLoss({ loss: new losses.SparseCoSENTLoss(), beta: 0.3, gamma: 2 })
+  t.like(cosine.spec(8, {}), { beta: 0.3, gamma: 2 })
+  t.is(cosine.similarityFnName, 'cosine')
+  const splade = () => new losses.SpladeLoss({ loss: ranking(), ...weights })
+  const held = (one: losses.Loss, message: RegExp, code = 'ERR_INVALID_ARGUMENT') => {
+    t.throws(() => new losses.CSRLoss({ loss: one }), { code, message })
+  }
+  held(splade(), /CSRLoss cannot hold SpladeLoss/)
+  held(loss, /CSRLoss cannot hold CSRLoss/)
+  held(new losses.MaskedLanguageModelLoss(), /cannot hold/)
+  held(new losses.FlopsLoss(), /use it within SpladeLoss/)
+  held(new losses.CachedMultipleNegativesRankingLoss(), /mini-batches/, 'ERR_NOT_IMPLEMENTED')
+  t.throws(() => new losses.CSRLoss({ alpha: 1 } as never), { code: 'ERR_UNKNOWN_OPTION' })
+  for (const one of [splade(), new losses.AdaptiveLayerLoss({ loss: splade() }), loss]) {
+    for (const options of [{}, { miniBatchSize: 4 }]) {
+      const Holder = 'miniBatchSize' in options ? losses.CachedSpladeLoss : losses.SpladeLoss
+      t.throws(() => new Holder({ loss: one, ...weights, ...options }), invalid(/SpladeLoss cannot hold/))
+    }
+  }
+})
+
 test('CachedSpladeLoss is SpladeLoss with mini-batches', (t) => {
   const loss = new losses.CachedSpladeLoss({ loss: ranking(), ...weights, miniBatchSize: 4 })
   t.deepEqual(loss.caching, { miniBatchSize: 4 })

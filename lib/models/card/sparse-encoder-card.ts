@@ -8,7 +8,12 @@ const EXAMPLES = ['The weather is lovely today.', "It's so sunny outside!", 'He 
 const TASK = 'semantic search and sparse retrieval'
 
 /** What modules make of a sparse encoder, in the order of its name. Source: `register_model`. */
-const WORDS = { Router: 'Asymmetric', SparseStaticEmbedding: 'Inference-free', SpladePooling: 'SPLADE' } as const
+const WORDS = {
+  Router: 'Asymmetric',
+  SparseStaticEmbedding: 'Inference-free',
+  SpladePooling: 'SPLADE',
+  SparseAutoEncoder: 'CSR',
+} as const
 
 /** What the modules of a model say of it: `Inference-free`, `SPLADE`. */
 export function sparseWords({ router, ...plain }: Pick<SparseFolder, 'first' | 'modules' | 'router'>): string[] {
@@ -32,6 +37,7 @@ export function sparseEncoderKind(
   target: string,
 ): FullCard['kind'] {
   const title = [...words, 'Sparse Encoder'].join(' ')
+  const dims = words.includes('CSR') ? ` with ${maxActiveDims} maximum active dimensions` : ''
   const active = maxActiveDims === null ? '' : ` (trained with ${maxActiveDims} maximum active dimensions)`
   return {
     className: title,
@@ -40,7 +46,7 @@ export function sparseEncoderKind(
     tags: ['sentence-transformers', 'sparse-encoder', 'sparse', ...words.map((word) => word.toLowerCase())],
     pipelineTag: 'feature-extraction',
     introduction: (origin) =>
-      `This is a [${title}](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} using the [sentence-transformers](https://www.SBERT.net) library. It maps inputs to a ${width}-dimensional sparse vector space and can be used for ${TASK}.`,
+      `This is a [${title}](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} using the [sentence-transformers](https://www.SBERT.net) library. It maps inputs to a ${width}-dimensional sparse vector space${dims} and can be used for ${TASK}.`,
     description: [
       `- **Output Dimensionality:** ${width} dimensions${active}`,
       `- **Similarity Function:** ${SIMILARITIES[similarityFnName]}`,

@@ -1,5 +1,6 @@
 import { describe, type ErrorCode, SentenceTorchError } from '../../errors.js'
 import type { ConfigObject } from '../../native/types.js'
+import type { TensorNames } from '../checkpoint-names.js'
 import { wrongClass } from '../model-type.js'
 import { Dense } from './dense.js'
 import { Dropout } from './dropout.js'
@@ -9,6 +10,7 @@ import type { ModelModule, ModuleInput, ModuleOrigin, ModuleType, PlacedModule }
 import { MultiVectorMask } from './multi-vector-mask.js'
 import { Normalize } from './normalize.js'
 import { Pooling } from './pooling.js'
+import { SparseAutoEncoder } from './sparse-auto-encoder.js'
 import { SpladePooling } from './splade-pooling.js'
 import { WeightedLayerPooling } from './weighted-layer-pooling.js'
 
@@ -16,7 +18,7 @@ import { WeightedLayerPooling } from './weighted-layer-pooling.js'
 const MODULES = {
   ...{ Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling },
   ...{ MultiVectorMask, HierarchicalTokenPooling },
-  SpladePooling,
+  ...{ SpladePooling, SparseAutoEncoder },
 } satisfies Record<string, ModuleType>
 export type ModuleName = keyof typeof MODULES
 const NAMES = Object.keys(MODULES) as ModuleName[]
@@ -25,7 +27,7 @@ const NAMES = Object.keys(MODULES) as ModuleName[]
 const FIRST = ['Transformer', 'StaticEmbedding', 'SparseStaticEmbedding'] as const
 export type FirstModuleName = (typeof FIRST)[number]
 
-const NOT_BUILT = new Set('CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder LogitScore'.split(' '))
+const NOT_BUILT = new Set('CNN LSTM WordEmbeddings WordWeights BoW CLIPModel LogitScore'.split(' '))
 
 /** A module after the first one, as it lies in a model's folder. */
 export interface FolderModule extends PlacedModule {
@@ -38,6 +40,11 @@ export interface FolderModule extends PlacedModule {
 
 export function hasWeights(type: ModuleName): boolean {
   return MODULES[type].hasWeights
+}
+
+/** What the file of a module calls its tensors; undefined: as the engine does. */
+export function tensorNames(type: ModuleName): TensorNames | undefined {
+  return (MODULES[type] as ModuleType).tensorNames
 }
 
 /** Which files of a module that modules.json names a folder must have; a module that is not known asks for none. */
@@ -76,10 +83,16 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
   )
 }
 
+/** What is of sparse encoders alone. */
+const SPARSE = ['SpladePooling', 'SparseAutoEncoder', 'SparseStaticEmbedding']
+
 /** @throws SentenceTorchError `code` unless the modules of a SentenceTransformer can stand behind each other */
 export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], where: string, code: ErrorCode): void {
-  const sparse = types.find((type) => type === 'SpladePooling' || type === 'SparseStaticEmbedding')
-  if (sparse) throw wrongClass(`${where} lists ${sparse}`, 'SparseEncoder')
+  const sparse = types.find((type) => SPARSE.some((one) => one === type))
+  if (sparse) {
+    const ofCaller = code === 'ERR_INVALID_ARGUMENT' ? code : undefined
+    throw wrongClass(`${where} lists ${sparse}`, 'SparseEncoder', ofCaller)
+  }
   if (types.some((type) => type === 'MultiVectorMask' || type === 'HierarchicalTokenPooling')) {
     throw wrongClass(`${where} lists ${types.join(', ')}`, 'MultiVectorEncoder')
   }
@@ -102,10 +115,16 @@ export function checkSparseOrder(
   code: ErrorCode,
 ): void {
   if (['Transformer SpladePooling', 'SparseStaticEmbedding'].includes(types.join(' '))) return
-  if (!types.includes('SpladePooling') && types[0] !== 'SparseStaticEmbedding') {
+  // A SparseAutoEncoder stands behind the modules of a SentenceTransformer.
+  const others = types.slice(0, -1)
+  if (types.at(-1) === 'SparseAutoEncoder' && !others.some((type) => SPARSE.includes(type))) {
+    checkOrder(others, where, code)
+    return
+  }
+  if (!types.some((type) => SPARSE.includes(type))) {
     throw wrongClass(`${where} lists the modules ${types.join(', ')}`, 'SentenceTransformer', code)
   }
-  const message = `${where} lists the modules ${types.join(', ')}; of a SparseEncoder Transformer and SpladePooling, and SparseStaticEmbedding alone, are built`
+  const message = `${where} lists the modules ${types.join(', ')}; of a SparseEncoder Transformer and SpladePooling, SparseAutoEncoder behind the modules of a SentenceTransformer, and SparseStaticEmbedding alone are built`
   throw new SentenceTorchError(code, message)
 }
 

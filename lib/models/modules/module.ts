@@ -1,5 +1,6 @@
 import { type ErrorCode, SentenceTorchError } from '../../errors.js'
 import type { ConfigObject, ModuleSpec } from '../../native/types.js'
+import type { TensorNames } from '../checkpoint-names.js'
 
 /** What a module is given by those before it. */
 export interface ModuleInput {
@@ -39,6 +40,8 @@ export interface ModelModule {
 export interface ModuleType {
   /** Whether it has tensors, in a file of its folder. */
   readonly hasWeights: boolean
+  /** What its file calls them. Default: as the engine does. */
+  readonly tensorNames?: TensorNames
   /** Whether its folder has always had a config.json. */
   readonly needsConfig: boolean
   /**

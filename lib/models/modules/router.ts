@@ -2,11 +2,12 @@ import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { checkOptions, checkType, isPlainObject } from '../../options.js'
 import { checkSettings, type RouteMapping, type RouterSettings, withDefault } from '../router/settings.js'
 import type { ModelModule } from './module.js'
+import type { SparseStaticEmbedding } from './sparse-static-embedding.js'
 import type { StaticEmbedding } from './static-embedding.js'
 import type { Transformer } from './transformer.js'
 
 /** The modules of a route, in order. */
-export type RouteModules = readonly (Transformer | StaticEmbedding | ModelModule)[]
+export type RouteModules = readonly (Transformer | StaticEmbedding | SparseStaticEmbedding | ModelModule)[]
 
 export interface RouterOptions {
   /** The route of texts without a task. Default: the first one. */

@@ -1,10 +1,13 @@
+import { join } from 'node:path'
 import { SentenceTorchError } from '../../errors.js'
 import { loadAddon } from '../../native/load.js'
 import type { ConfigObject } from '../../native/types.js'
-import { checkInteger, checkOptions, checkType, isPlainObject } from '../../options.js'
+import { checkInteger, checkOneOf, checkOptions, checkType, isPlainObject } from '../../options.js'
 import { type FirstModule, maxSeqLength, readTransformer } from '../first-module.js'
+import { FEATURES, FILL_MASK, type Usage } from '../folder-config.js'
 import { resolveModel } from '../hub.js'
 import { checkSourceOptions } from '../load-options.js'
+import { maskedModel } from '../masked-model.js'
 import { readTokenizerFiles } from '../tokenizer-files.js'
 import { describeConfig } from '../transformer-config.js'
 import { SOURCE_OPTIONS, type SourceOptions } from '../types.js'
@@ -15,7 +18,11 @@ export interface TransformerOptions extends SourceOptions {
   maxSeqLength?: number
   /** Whether texts are lowercased before they are tokenised. Default: the folder's own, else false. */
   doLowerCase?: boolean
+  /** What it gives: embeddings of its tokens, or, with the head of its masked language model, logits for `SpladePooling`. Default `feature-extraction`. */
+  transformerTask?: TransformerTask
 }
+
+export type TransformerTask = 'feature-extraction' | 'fill-mask'
 
 export interface NewTransformerOptions extends TransformerOptions {
   /** A folder or hub id with the tokenizer. */
@@ -61,10 +68,12 @@ export class Transformer {
    * @throws SentenceTorchError as `SentenceTransformer.load`
    */
   static async load(idOrPath: string, options: TransformerOptions = {}): Promise<Transformer> {
-    checkOptions('Transformer.load', options, [...SOURCE_OPTIONS, 'maxSeqLength', 'doLowerCase'])
+    checkOptions('Transformer.load', options, [...SOURCE_OPTIONS, 'maxSeqLength', 'doLowerCase', 'transformerTask'])
     checkSourceOptions(options)
+    const usage = usageOf(options)
     const { path, id } = await resolveModel(idOrPath, options)
-    return create(withOptions(await readTransformer(path, loadAddon), options), { kind: 'folder', path, id })
+    const first = await readTransformer(path, loadAddon, undefined, usage)
+    return create(withOptions(first, options, join(path, 'config.json')), { kind: 'folder', path, id })
   }
 
   /**
@@ -74,10 +83,11 @@ export class Transformer {
    * @throws SentenceTorchError ERR_INVALID_MODEL or ERR_NOT_IMPLEMENTED naming key and value; as `load` for the tokenizer
    */
   static async create(config: ConfigObject, options: NewTransformerOptions): Promise<Transformer> {
-    const names = [...SOURCE_OPTIONS, 'maxSeqLength', 'doLowerCase', 'tokenizer', 'seed']
+    const names = [...SOURCE_OPTIONS, 'maxSeqLength', 'doLowerCase', 'transformerTask', 'tokenizer', 'seed']
     checkOptions('Transformer.create', options, names)
     checkSourceOptions(options)
     checkInteger('seed', options.seed, 0)
+    usageOf(options)
     if (!isPlainObject(config)) {
       throw new SentenceTorchError('ERR_INVALID_ARGUMENT', 'Expected a config with model_type for Transformer.create')
     }
@@ -96,7 +106,10 @@ export class Transformer {
       extraSentenceConfig: {},
       tokenizerFiles,
     }
-    return create(withOptions(first, options), { kind: 'new', seed: options.seed ?? 0 })
+    return create(withOptions(first, options, 'the config of Transformer.create'), {
+      kind: 'new',
+      seed: options.seed ?? 0,
+    })
   }
 
   /** Tokens to which texts are cut, special tokens included. */
@@ -121,11 +134,23 @@ export class Transformer {
   }
 }
 
-function withOptions(first: FirstModule, options: TransformerOptions): FirstModule {
+const USAGES = { 'feature-extraction': FEATURES, 'fill-mask': FILL_MASK }
+
+function usageOf({ transformerTask = 'feature-extraction' }: TransformerOptions): Usage {
+  checkOneOf('transformerTask', transformerTask, Object.keys(USAGES))
+  return USAGES[transformerTask]
+}
+
+/** @param file the config.json */
+function withOptions(first: FirstModule, options: TransformerOptions, file: string): FirstModule {
   checkInteger('maxSeqLength', options.maxSeqLength, 1, first.description.positions ?? undefined)
   checkType('doLowerCase', options.doLowerCase, 'boolean')
   return {
     ...first,
+    ...(options.transformerTask === 'fill-mask' && {
+      description: maskedModel(first.description, first.config, file),
+      readsLogits: true,
+    }),
     maxSeqLength: options.maxSeqLength ?? first.maxSeqLength,
     doLowerCase: options.doLowerCase ?? first.doLowerCase,
   }

@@ -72,7 +72,7 @@ function embeddingOf(model: AnyModel): object {
   if (!('modules' in model)) return {}
   const pooling = model.modules.find(({ type }) => type === 'Pooling')?.modes
   return {
-    pooling: model instanceof SparseEncoder ? 'splade' : Array.isArray(pooling) ? pooling.join('+') : 'mean',
+    pooling: Array.isArray(pooling) ? pooling.join('+') : model instanceof SparseEncoder ? 'splade' : 'mean',
     dimensions: model.embeddingDimension,
     similarity: model.similarityFnName,
   }

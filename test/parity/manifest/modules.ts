@@ -75,12 +75,23 @@ export const modules: readonly Row[] = [
     report: ['router', 'towers'],
     note: 'texts alone; no weights that routes with different first modules share',
   }),
-  built('modules', ['SparseStaticEmbedding', 'SparseEncoder with Router'], 'SparseEncoder', {
+  built('modules', ['SparseStaticEmbedding', 'SparseEncoder with Router'], ['SparseStaticEmbedding', 'SparseEncoder'], {
     golden: ['test/parity/make_sparse_router.py'],
-    tests: ['test/parity/sparse-router.test.ts'],
+    tests: ['test/parity/sparse-router.test.ts', 'test/addon/sparse-from-modules.test.ts'],
     report: ['sparse-router', 'learned'],
-    note: 'no `from_json`, no `idf.json`',
+    note: 'an unknown token of an `idf.json` is an error',
   }),
+  built(
+    'modules',
+    ['SparseAutoEncoder', 'SparseEncoder(modules=…)'],
+    ['SparseAutoEncoder', 'SparseEncoder.fromModules'],
+    {
+      golden: ['test/parity/make_csr.py'],
+      tests: ['test/parity/csr.test.ts', 'test/addon/csr.test.ts', 'test/addon/sparse-from-modules.test.ts'],
+      report: ['csr', 'mean'],
+      note: 'none is put behind the folder of another model; no `decode` of latents; not in a Router',
+    },
+  ),
   notBuilt(
     'modules',
     ['CNN', 'LSTM', 'BoW', 'WordEmbeddings', 'WordWeights'],
