@@ -1,8 +1,10 @@
 // One training by two processes, as a launcher starts them.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { packageRoot } from '#system'
 import type { RankRequest } from '../helpers/rank-worker.js'
 import { type Change, freePort, start, trainRanks } from '../helpers/ranks.js'
 import { tinyFolder } from '../helpers/tiny-folder.js'
@@ -110,6 +112,34 @@ test('what the ranks do not share is named on each of them', async (t) => {
       t.is(code, 1)
     }
   }
+})
+
+test('sentence-torch train --nproc 2', async (t) => {
+  const data = join(root, 'pairs.jsonl')
+  const rows = Array.from({ length: 64 }, (_, i) => ({ anchor: `the cat ${i}`, positive: `a cat is ${i} like` }))
+  writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  const outputDir = join(root, 'recipe')
+  const config = join(root, 'recipe.json')
+  const training = { maxSteps: 4, perDeviceTrainBatchSize: 8, loggingSteps: 1 }
+  writeFileSync(
+    config,
+    JSON.stringify({ recipe: 'finetune', model, train: data, loss: 'MultipleNegativesRankingLoss', outputDir, training }),
+  )
+  const program = join(packageRoot, 'dist/bundle/cli.js')
+  const run = (args: string[]) =>
+    new Promise<{ status: unknown; stdout: string; stderr: string }>((resolve) => {
+      const env = { ...process.env, SENTENCE_TORCH_THREADS: '1' }
+      execFile(process.execPath, [program, ...args], { env }, (error, stdout, stderr) => {
+        resolve({ status: error?.code ?? 0, stdout, stderr })
+      })
+    })
+  const { status, stdout, stderr } = await run(['train', config, '--nproc', '2'])
+  t.is(status, 0, stderr)
+  t.regex(stdout, /The model is in .*recipe/)
+  t.true(existsSync(join(outputDir, 'model', 'model.safetensors')))
+  // What one of them cannot do ends both.
+  const wrong = await run(['train', config, '--nproc', '2', '--set', 'training.learningRate=-1'])
+  t.is(wrong.status, 1, wrong.stderr)
 })
 
 test('who comes alone says whom it waited for', async (t) => {
