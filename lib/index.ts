@@ -120,6 +120,7 @@ export {
 export { WeightedLayerPooling, type WeightedLayerPoolingOptions } from './models/modules/weighted-layer-pooling.js'
 export { LambdaTokenPooling, type PoolFunction } from './models/multi-vector/lambda-token-pooling.js'
 export type { MultiVectorEncodeOptions, MultiVectorLoadOptions, TokenPooling } from './models/multi-vector/options.js'
+export type { TokenData, TokenPrecision } from './models/multi-vector/precision.js'
 export type { QueryExpansion } from './models/multi-vector/query-expansion.js'
 export { maxSimMatrix, maxSimPairs, type TokenEmbeddingsLike } from './models/multi-vector/scores.js'
 export {
@@ -136,7 +137,12 @@ export { SparseEmbeddings, type SparseEmbeddingsParts, type SparseRow } from './
 export { SparseEncoder, type Sparsity, type WeightedToken } from './models/sparse-encoder.js'
 export type { SparseEncoderModules, SparseFromModulesOptions } from './models/sparse-from-modules.js'
 export type { SparseEncodeOptions, SparseLoadOptions, SparseModelOptions } from './models/sparse-options.js'
-export { TokenEmbeddings } from './models/token-embeddings.js'
+export {
+  type AnyTokenEmbeddings,
+  TokenEmbeddings,
+  type TokenEmbeddingsOptions,
+  type TokenRow,
+} from './models/token-embeddings.js'
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'

@@ -1,19 +1,25 @@
 /** `sentence-torch inspect`: what a model's files say of it. */
 import { join } from 'node:path'
-import { openTensorFile } from '../io/tensor-file.js'
+import { SentenceTorchError } from '../errors.js'
+import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
 import { headModule, readCrossEncoderFolder } from '../models/cross-encoder-folder.js'
 import { resolveModel } from '../models/hub.js'
 import { jsonObject, readJson } from '../models/json.js'
 import { findAdapter } from '../models/load-parts.js'
 import { readModelFolder } from '../models/model-folder.js'
+import { type ModelClass, textClassOf } from '../models/model-type.js'
+import { hasWeights, type ModuleName } from '../models/modules/index.js'
+import { readMultiVectorFolder } from '../models/multi-vector/folder.js'
+import { readSparseFolder } from '../models/sparse-folder.js'
 import { weightFile } from '../models/weight-file.js'
+import { openWordWeights } from '../models/word-weights.js'
 import { loadAddon } from '../native/load.js'
 import type { Values } from './command.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 
 interface Facts {
-  kind: 'SentenceTransformer' | 'CrossEncoder'
+  kind: ModelClass
   path: string
   id?: string
   architecture: string
@@ -41,14 +47,14 @@ async function gather(name: string, options: ReturnType<typeof loadOptions>): Pr
   const { path } = resolved
   const adapter = await findAdapter(path, options)
   const base = adapter?.base.path
-  const read = (await isCrossEncoder(base ?? path)) ? await pairModel(path, base) : await sentenceModel(path, base)
+  const read = await readerOf(await classOf(path, base))(path, base)
   const tensors: { file: string; name: string; dtype: string; shape: readonly number[] }[] = []
   let [parameters, bytes] = [0, 0]
   for (const file of read.files) {
-    const weights = await openTensorFile(file)
+    const weights = typeof file === 'string' ? await openTensorFile(file) : await file()
     try {
       for (const [tensor, { dtype, shape, byteLength }] of weights.tensors) {
-        tensors.push({ file, name: tensor, dtype, shape })
+        tensors.push({ file: weights.path, name: tensor, dtype, shape })
         parameters += shape.reduce((product, size) => product * size, 1)
         bytes += byteLength
       }
@@ -60,23 +66,46 @@ async function gather(name: string, options: ReturnType<typeof loadOptions>): Pr
   return { ...facts, path, ...(resolved.id !== undefined && { id: resolved.id }), parameters, bytes, tensors }
 }
 
-type Read = Pick<Facts, 'kind' | 'architecture' | 'modules' | 'settings'> & { files: string[] }
+type Read = Pick<Facts, 'kind' | 'architecture' | 'modules' | 'settings'> & {
+  /** Of weights: by path, or opened. */
+  files: (string | (() => Promise<TensorFile>))[]
+}
 
-async function isCrossEncoder(path: string): Promise<boolean> {
-  const config = await readJson(join(path, 'config.json'), jsonObject)
+async function classOf(path: string, base: string | undefined): Promise<ModelClass> {
+  const named = await textClassOf(path)
+  if (named !== 'SentenceTransformer') return named
+  const config = await readJson(join(base ?? path, 'config.json'), jsonObject)
   const { architectures } = config ?? {}
-  return Array.isArray(architectures) && String(architectures[0]).endsWith('ForSequenceClassification')
+  const isPairs = Array.isArray(architectures) && String(architectures[0]).endsWith('ForSequenceClassification')
+  return isPairs ? 'CrossEncoder' : named
+}
+
+function readerOf(kind: ModelClass): (path: string, base: string | undefined) => Promise<Read> {
+  switch (kind) {
+    case 'CrossEncoder':
+      return pairModel
+    case 'SparseEncoder':
+      return sparseModel
+    case 'MultiVectorEncoder':
+      return multiVectorModel
+    default:
+      return sentenceModel
+  }
+}
+
+/** The weight files of modules behind the first one. */
+async function moduleFiles(path: string, modules: readonly { type: ModuleName }[]): Promise<string[]> {
+  const list = await readJson(join(path, 'modules.json'), (value) => value as { path?: string }[] | undefined)
+  const files = modules.map(({ type }, i) =>
+    list && hasWeights(type) ? [weightFile(path, list[i + 1]?.path ?? '')] : [],
+  )
+  return Promise.all(files.flat())
 }
 
 async function sentenceModel(path: string, base: string | undefined): Promise<Read> {
   const folder = await readModelFolder(path, loadAddon, undefined, base)
   const { first, architecture, description, maxSeqLength, modules, prompts, defaultPromptName } = folder
-  const files = [await weightFile(folder.transformerPath, '')]
-  const list = await readJson(join(path, 'modules.json'), (value) => value as { path?: string }[] | undefined)
-  for (const [i, { type }] of modules.entries()) {
-    if (type === 'Dense' || type === 'LayerNorm' || type === 'WeightedLayerPooling')
-      files.push(await weightFile(path, list?.[i + 1]?.path ?? ''))
-  }
+  const files = [await weightFile(folder.transformerPath, ''), ...(await moduleFiles(path, modules))]
   const { width, layers } = description
   return {
     kind: 'SentenceTransformer',
@@ -89,6 +118,51 @@ async function sentenceModel(path: string, base: string | undefined): Promise<Re
       defaultPromptName,
     },
     files,
+  }
+}
+
+async function sparseModel(path: string, base: string | undefined): Promise<Read> {
+  const folder = await readSparseFolder(path, loadAddon, base)
+  if (folder.router)
+    throw new SentenceTorchError(
+      'ERR_NOT_IMPLEMENTED',
+      `inspect does not show ${path}: it has a Router of sparse routes`,
+    )
+  const { first, transformerPath, architecture, description, maxSeqLength, modules } = folder
+  const isTable = first === 'SparseStaticEmbedding'
+  const own = isTable ? () => openWordWeights(transformerPath) : await weightFile(transformerPath, '')
+  const { width, layers, vocabulary } = description
+  const { prompts, defaultPromptName, similarityFnName, maxActiveDims } = folder
+  const dimension = modules.at(-1)?.outputDimension ?? vocabulary
+  return {
+    kind: 'SparseEncoder',
+    architecture,
+    modules: [
+      isTable ? { type: first, maxSeqLength } : { type: first, layers, hiddenSize: width, maxSeqLength },
+      ...modules.map(({ spec }) => ({ ...spec })),
+    ],
+    settings: { embeddingDimension: dimension, similarityFnName, maxActiveDims, prompts, defaultPromptName },
+    files: [own, ...(await moduleFiles(path, modules))],
+  }
+}
+
+async function multiVectorModel(path: string, base: string | undefined): Promise<Read> {
+  const folder = await readMultiVectorFolder(path, loadAddon, base)
+  const { first, transformerPath, architecture, description, maxSeqLength, modules, prompts, defaultPromptName } =
+    folder
+  const { similarityFnName, queryLength, documentLength, queryExpansion } = folder
+  const { width, layers } = description
+  // What no file has, a new projection, is there from `load` on.
+  const saved = modules.filter((_, i) => !folder.added.has(i + 1))
+  return {
+    kind: 'MultiVectorEncoder',
+    architecture,
+    modules: [{ type: first, layers, hiddenSize: width, maxSeqLength }, ...modules.map(({ spec }) => ({ ...spec }))],
+    settings: {
+      embeddingDimension: modules.at(-1)?.outputDimension ?? width,
+      ...{ similarityFnName, queryLength, documentLength, queryExpansion, prompts, defaultPromptName },
+    },
+    files: [await weightFile(transformerPath, ''), ...(await moduleFiles(path, saved))],
   }
 }
 

@@ -1,8 +1,12 @@
 /** `sentence-torch merge`: models of folders or of the hub into a folder. */
+import { SentenceTorchError } from '../errors.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
+import { resolveModel } from '../models/hub.js'
 import type { MergeMethodName } from '../models/merging/methods.js'
 import type { MergeOptions } from '../models/merging/options.js'
 import type { MergeParameters } from '../models/merging/parameters.js'
+import { textClassOf } from '../models/model-type.js'
+import { MultiVectorEncoder } from '../models/multi-vector-encoder.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { given, textOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
@@ -16,7 +20,7 @@ export async function mergeFolders(values: Values, io: Io): Promise<number> {
   const method = (textOf(values, 'method') ?? 'linear') as MergeMethodName
   const source = loadOptions(values, io)
   const begin = performance.now()
-  const kind = (await isCrossEncoder(words[0]!, source)) ? CrossEncoder : SentenceTransformer
+  const kind = await kindOf(words[0]!, source)
   const base = textOf(values, 'base')
   const { dtype, ...others } = source
   const options: MergeOptions<never> = {
@@ -32,6 +36,17 @@ export async function mergeFolders(values: Values, io: Io): Promise<number> {
   if (values.options.json) io.out(`${JSON.stringify(report)}\n`)
   else io.err(`${words.length} models, ${method} → ${outputPath} (${seconds} s)\n`)
   return 0
+}
+
+/** The class of the first model, which the others have to have. @throws SentenceTorchError ERR_NOT_IMPLEMENTED */
+async function kindOf(name: string, source: ReturnType<typeof loadOptions>) {
+  if (await isCrossEncoder(name, source)) return CrossEncoder
+  const { device: _, dtype: __, maxSeqLength: ___, similarityFnName: ____, ...from } = source
+  const { path } = await resolveModel(name, from)
+  const named = await textClassOf(path)
+  if (named === 'SparseEncoder')
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${name} is a SparseEncoder; merging those is not built yet`)
+  return named === 'MultiVectorEncoder' ? MultiVectorEncoder : SentenceTransformer
 }
 
 function parametersOf(values: Values): MergeParameters {

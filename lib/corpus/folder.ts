@@ -49,9 +49,11 @@ export async function readManifest(folder: string): Promise<Manifest> {
 export class EncodedFolder {
   readonly #hash: string
 
+  /** @param writer the version that writes the files; the settings name the one that began the folder */
   private constructor(
     readonly path: string,
     readonly settings: Settings,
+    private readonly writer: string,
   ) {
     this.#hash = settingsHash(settings)
   }
@@ -69,7 +71,7 @@ export class EncodedFolder {
       const message = `${path} holds rows of ${other}. Choose another folder, or remove this one`
       throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
-    return new EncodedFolder(path, { ...settings, package: there.package, model: there.model })
+    return new EncodedFolder(path, { ...settings, package: there.package, model: there.model }, settings.package)
   }
 
   /** The name of a file. */
@@ -123,7 +125,7 @@ export class EncodedFolder {
       const { size } = await stat(path)
       const record: FileRecord = {
         ...{ file, first: filled!.first, end: filled!.end, bytes: size, sha256: await fileSha256(path) },
-        ...{ textsSha256: filled!.textsSha256, settingsSha256: this.#hash, package: this.settings.package },
+        ...{ textsSha256: filled!.textsSha256, settingsSha256: this.#hash, package: this.writer },
       }
       await writeFileAtomic(this.#recordPath(index), `${JSON.stringify(record, null, 2)}\n`)
       return record

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs/promises'
-import { hasCode } from './files.js'
+import { hasCode, syncFile } from './files.js'
 import { systemError } from './system-error.js'
 import { temporaryBeside } from './temporary.js'
 
@@ -14,7 +14,13 @@ const NO_LINKS = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'
 export async function createFile(path: string, content: string): Promise<boolean> {
   const temporary = temporaryBeside(path, 'tmp')
   try {
-    await fs.writeFile(temporary, content, { flag: 'wx' })
+    const file = await fs.open(temporary, 'wx')
+    try {
+      await file.writeFile(content)
+      await syncFile(file)
+    } finally {
+      await file.close()
+    }
     await fs.link(temporary, path).catch(async (error: unknown) => {
       if (!hasCode(error, ...NO_LINKS)) throw error
       await fs.writeFile(path, content, { flag: 'wx' })

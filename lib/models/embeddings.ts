@@ -59,9 +59,9 @@ export function ownEmbeddings(value: EmbeddingsLike, name: string, copy = true):
 }
 
 /** A copy in memory that is ours alone. */
-export function copyOf(data: Float32Array, name: string): Float32Array {
+export function copyOf<T extends Float32Array | Uint16Array | Int8Array>(data: T, name: string): T {
   try {
-    return new Float32Array(data)
+    return data.slice() as T
   } catch (cause) {
     // No RangeError: there is no memory to copy from.
     if (cause instanceof TypeError) {

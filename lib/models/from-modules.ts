@@ -40,6 +40,8 @@ export type ModelModules = readonly [Transformer | StaticEmbedding | Router, ...
 export interface ModuleKind {
   /** Whether they can stand behind each other. */
   check: typeof checkOrder
+  /** The same on a route of a Router. Default: `check`. */
+  checkRoute?: typeof checkOrder
   /** What messages call first modules, and those behind them. */
   starts: string
   others: string
@@ -126,7 +128,13 @@ export async function networksOf(
       : [],
   }
   const settings = router?.settings ?? { defaultRoute: null, allowEmptyKey: true, routeMappings: [] }
-  const found = await assemble(items, settings, 'fromModules', 'ERR_INVALID_ARGUMENT', kind.check)
+  const found = await assemble(
+    items,
+    settings,
+    'fromModules',
+    'ERR_INVALID_ARGUMENT',
+    router ? (kind.checkRoute ?? kind.check) : kind.check,
+  )
   const networks = found.networks.map(withLayers)
   for (const { readsLogits, modules } of networks) checkTask(readsLogits === true, modules)
   const starts = new Set(items.routes.map(({ modules }) => [...items.before, ...modules][0]!.key as StartModule))

@@ -9,6 +9,8 @@ import { multiVectorKind } from './card/multi-vector-card.js'
 import { type Embeddings, normalizeRows } from './embeddings.js'
 import { encodeRows, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
+import type { MergeMethodName } from './merging/methods.js'
+import type { MergeOptions } from './merging/options.js'
 import { fullModelCard } from './model-card.js'
 import { multiVectorText } from './model-text.js'
 import type { ModuleName } from './modules/index.js'
@@ -22,6 +24,7 @@ import {
   type MultiVectorEncodeOptions,
   type MultiVectorLoadOptions,
 } from './multi-vector/options.js'
+import type { TokenPrecision } from './multi-vector/precision.js'
 import { expansionId, type QueryExpansion, readQueryExpansion } from './multi-vector/query-expansion.js'
 import { multiVectorModules, writeMultiVectorFolder } from './multi-vector/save.js'
 import { maxSimMatrix, maxSimPairs, pooled, type TokenEmbeddingsLike } from './multi-vector/scores.js'
@@ -29,7 +32,7 @@ import { type TokenPlan, tokenPlan } from './multi-vector/token-plan.js'
 import { EncodeProgress } from './progress.js'
 import type { ModuleDescription } from './sentence-transformer.js'
 import { copyTexts, withPromptOf } from './text-inputs.js'
-import { TokenEmbeddings } from './token-embeddings.js'
+import { type AnyTokenEmbeddings, TokenEmbeddings } from './token-embeddings.js'
 import type { WeightFiles } from './weights.js'
 
 /** A document, found by `rank`. */
@@ -41,7 +44,8 @@ export interface RankedVectors {
   text?: string
 }
 
-export interface MultiVectorRankOptions extends Omit<MultiVectorEncodeOptions, 'prompt' | 'promptName' | 'task'> {
+export interface MultiVectorRankOptions
+  extends Omit<MultiVectorEncodeOptions<TokenPrecision>, 'prompt' | 'promptName' | 'task'> {
   /** How many are returned. Default all. */
   topK?: number
   /** Default false. */
@@ -80,6 +84,27 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
    */
   static async load(idOrPath: string, options: MultiVectorLoadOptions = {}): Promise<MultiVectorEncoder> {
     return multiVectorEncoderWith(loadAddon, idOrPath, options)
+  }
+
+  /**
+   * Merges models of one architecture with the same modules, as `SentenceTransformer.merge`, their projections with the rest.
+   * Source: sentence-transformers `MultiVectorEncoder.merge`.
+   * @throws SentenceTorchError as `SentenceTransformer.merge`; ERR_NOT_IMPLEMENTED for a model whose projection has no file of its own
+   */
+  static async merge(
+    models: readonly (string | MultiVectorEncoder)[],
+    method: MergeMethodName = 'linear',
+    options: MergeOptions<MultiVectorEncoder> = {},
+  ): Promise<MultiVectorEncoder> {
+    const { mergeModels, multiVectorEncoders } = await import('./merging/index.js')
+    const kind = {
+      kind: multiVectorEncoders,
+      getAddon: loadAddon,
+      partsOf: (value: unknown) => (value instanceof MultiVectorEncoder ? value.use() : undefined),
+      load: (path: string) => loadMultiVectorParts(loadAddon, path, {}),
+      create,
+    }
+    return mergeModels(kind, models, method, options)
   }
 
   /** Width of a vector. */
@@ -156,29 +181,39 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
    * ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED
    */
   encode(text: string, options?: MultiVectorEncodeOptions): Promise<Embeddings>
-  encode(texts: readonly string[], options?: MultiVectorEncodeOptions): Promise<TokenEmbeddings>
+  encode<P extends TokenPrecision = 'float32'>(
+    texts: readonly string[],
+    options?: MultiVectorEncodeOptions<P>,
+  ): Promise<TokenEmbeddings<P>>
   encode(input: string | readonly string[], options?: MultiVectorEncodeOptions): Promise<Embeddings | TokenEmbeddings>
   async encode(
     input: string | readonly string[],
-    given: MultiVectorEncodeOptions = {},
-  ): Promise<Embeddings | TokenEmbeddings> {
+    given: MultiVectorEncodeOptions<TokenPrecision> = {},
+  ): Promise<Embeddings | AnyTokenEmbeddings> {
     checkMultiVectorEncodeOptions(given)
-    const found = await this.#encode(typeof input === 'string' ? [input] : copyTexts(input), { ...given })
-    return typeof input === 'string' ? found.row(0) : found
+    const { precision = 'float32', ...options } = given
+    const isOne = typeof input === 'string'
+    if (isOne && precision !== 'float32')
+      throw invalidArgument('precision of one text', 'float32, or a list', precision)
+    const found = await this.#encode(isOne ? [input] : copyTexts(input), options)
+    return isOne ? found.row(0) : found.toPrecision(precision)
   }
 
   /** `encode` of queries, with the prompt named `query`, unless another is given. Source: `MultiVectorEncoder.encode_query`. */
   encodeQuery(text: string, options?: MultiVectorEncodeOptions): Promise<Embeddings>
-  encodeQuery(texts: readonly string[], options?: MultiVectorEncodeOptions): Promise<TokenEmbeddings>
+  encodeQuery<P extends TokenPrecision = 'float32'>(
+    texts: readonly string[],
+    options?: MultiVectorEncodeOptions<P>,
+  ): Promise<TokenEmbeddings<P>>
   encodeQuery(
     input: string | readonly string[],
     options?: MultiVectorEncodeOptions,
   ): Promise<Embeddings | TokenEmbeddings>
   async encodeQuery(
     input: string | readonly string[],
-    options: MultiVectorEncodeOptions = {},
-  ): Promise<Embeddings | TokenEmbeddings> {
-    return this.encode(input, this.#withTask(options, 'query'))
+    options: MultiVectorEncodeOptions<TokenPrecision> = {},
+  ): Promise<Embeddings | AnyTokenEmbeddings> {
+    return this.encode(input as readonly string[], this.#withTask(options, 'query'))
   }
 
   /**
@@ -186,16 +221,19 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
    * Source: `MultiVectorEncoder.encode_document`.
    */
   encodeDocument(text: string, options?: MultiVectorEncodeOptions): Promise<Embeddings>
-  encodeDocument(texts: readonly string[], options?: MultiVectorEncodeOptions): Promise<TokenEmbeddings>
+  encodeDocument<P extends TokenPrecision = 'float32'>(
+    texts: readonly string[],
+    options?: MultiVectorEncodeOptions<P>,
+  ): Promise<TokenEmbeddings<P>>
   encodeDocument(
     input: string | readonly string[],
     options?: MultiVectorEncodeOptions,
   ): Promise<Embeddings | TokenEmbeddings>
   async encodeDocument(
     input: string | readonly string[],
-    options: MultiVectorEncodeOptions = {},
-  ): Promise<Embeddings | TokenEmbeddings> {
-    return this.encode(input, this.#withTask(options, 'document'))
+    options: MultiVectorEncodeOptions<TokenPrecision> = {},
+  ): Promise<Embeddings | AnyTokenEmbeddings> {
+    return this.encode(input as readonly string[], this.#withTask(options, 'document'))
   }
 
   /**
@@ -228,13 +266,14 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
     documents: readonly string[],
     options: MultiVectorRankOptions = {},
   ): Promise<RankedVectors[]> {
-    const { topK, returnDocuments = false, ...encode } = options
+    const { topK, returnDocuments = false, precision, ...encode } = options
     checkInteger('topK', topK, 1)
     checkType('returnDocuments', returnDocuments, 'boolean')
     if (typeof query !== 'string') throw invalidArgument('query', 'a string', query)
     const texts = typeof documents === 'string' ? [documents] : copyTexts(documents)
     const asked = await this.encodeQuery([query], encode)
-    const { data } = await this.similarity(asked, await this.encodeDocument(texts, encode))
+    const ofDocuments = { ...encode, ...(precision !== undefined && { precision }) }
+    const { data } = await this.similarity(asked, await this.encodeDocument(texts, ofDocuments))
     return Array.from(data, (score, corpusId) => ({ corpusId, score }))
       .sort((a, b) => Number(Number.isNaN(a.score)) - Number(Number.isNaN(b.score)) || b.score - a.score)
       .slice(0, topK)
@@ -302,7 +341,7 @@ export class MultiVectorEncoder extends BaseModel<MultiVectorParts> {
     return tokenPlan(folder, tokenizer)
   }
 
-  #withTask(options: MultiVectorEncodeOptions, task: Task): MultiVectorEncodeOptions {
+  #withTask<P extends TokenPrecision>(options: MultiVectorEncodeOptions<P>, task: Task): MultiVectorEncodeOptions<P> {
     return { ...withPromptOf(this.prompts, options, task), task }
   }
 

@@ -9,9 +9,9 @@ import type { SparseStaticEmbedding } from './modules/sparse-static-embedding.js
 import type { StaticEmbedding } from './modules/static-embedding.js'
 import type { Transformer } from './modules/transformer.js'
 import { joinedNames, type Network, networkOf, networkSpecs } from './router/networks.js'
-import type { NetworkWeights } from './router/sparse.js'
+import { checkSparseRoute, type NetworkWeights } from './router/sparse.js'
 import { activeDimsOf } from './sparse-folder.js'
-import { type SparseParts, withOptions } from './sparse-load.js'
+import { checkVocabulary, type SparseParts, withOptions } from './sparse-load.js'
 import { checkSparseModelOptions, SPARSE_MODEL_OPTIONS, type SparseModelOptions } from './sparse-options.js'
 import { chooseMachine, filled, makeTokenizer, newEncoder } from './start-engine.js'
 import type { StoredNames } from './stored-names.js'
@@ -30,6 +30,7 @@ export type SparseEncoderModules = readonly [
 
 const KIND: ModuleKind = {
   check: checkSparseOrder,
+  checkRoute: checkSparseRoute,
   starts: 'a Transformer, a StaticEmbedding or a SparseStaticEmbedding',
   others: 'a SpladePooling, or modules of a SentenceTransformer and a SparseAutoEncoder',
 }
@@ -53,6 +54,9 @@ export async function sparsePartsOfModules(
   const own = { ...settings, maxActiveDims: activeDimsOf(first.modules), extraModelConfig: {} }
   const folder = withOptions({ ...first, path: undefined, ...own, ...(router && { router }) }, options)
   const tokenizers = (folder.router?.networks ?? [folder]).map(makeTokenizer)
+  for (const [i, network] of networks.entries()) {
+    if (network.readsLogits) checkVocabulary(tokenizers[i]!.vocabSize, network, network.transformerPath)
+  }
   const files: (NetworkWeights | undefined)[] = []
   try {
     for (const [i, { weights }] of starts.entries()) {

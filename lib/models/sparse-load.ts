@@ -78,9 +78,13 @@ export async function openSparseWeights(
 }
 
 /** The words of an embedding are those of the tokenizer. */
-function checkVocabulary(tokens: number, { description }: SparseFolder, path: string): void {
+export function checkVocabulary(
+  tokens: number,
+  { description }: Pick<SparseFolder, 'description'>,
+  path: string | undefined,
+): void {
   if (tokens <= description.vocabulary) return
-  const message = `Expected at most ${description.vocabulary} tokens, the vocab_size of config.json, in the tokenizer of ${path}, found ${tokens}`
+  const message = `Expected at most ${description.vocabulary} tokens, the vocab_size of config.json, in the tokenizer of ${path ?? 'a new Transformer'}, found ${tokens}`
   throw new SentenceTorchError('ERR_INVALID_MODEL', message)
 }
 

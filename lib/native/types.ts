@@ -602,6 +602,15 @@ export interface GivenVectors {
   offsets: Int32Array
 }
 
+/** The same in few bits. Of int8 a number is `code * scales[d] + shifts[d]`; bits are -1 and 1. */
+export interface GivenCodes {
+  codes: Uint8Array
+  precision: 'float16' | 'int8' | 'binary'
+  scales?: Float32Array
+  shifts?: Float32Array
+  offsets: Int32Array
+}
+
 /** How queries and documents are compared. */
 export interface MaxSimOptions {
   /** Divides by the number of a query's vectors. */
@@ -696,8 +705,8 @@ export interface NativeAddon {
   ): Promise<void>
   /** MaxSim of queries and documents with vectors of `dim` numbers: `scores` is [queries, documents], or [queries] with `byRow`. */
   maxSim(
-    queries: GivenVectors,
-    documents: GivenVectors,
+    queries: GivenVectors | GivenCodes,
+    documents: GivenVectors | GivenCodes,
     dim: number,
     options: MaxSimOptions,
     scores: Float32Array,

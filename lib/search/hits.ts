@@ -1,14 +1,14 @@
 import type { Embeddings } from '../models/embeddings.js'
 import type { MaxSimName } from '../models/multi-vector/folder.js'
 import { SparseEmbeddings } from '../models/sparse-embeddings.js'
-import { TokenEmbeddings } from '../models/token-embeddings.js'
+import { type AnyTokenEmbeddings, TokenEmbeddings } from '../models/token-embeddings.js'
 import type { Metric } from '../native/types.js'
 import { MaxSimHits } from './max-sim-hits.js'
 import { SparseHits } from './sparse-hits.js'
 import { type HitLists, TopHits } from './top-hits.js'
 
 /** Rows of any model. */
-type Rows = Pick<Embeddings, 'data' | 'shape'> | SparseEmbeddings | TokenEmbeddings
+type Rows = Pick<Embeddings, 'data' | 'shape'> | SparseEmbeddings | AnyTokenEmbeddings
 
 /** {@link HitLists} over a corpus that arrives in pieces. */
 export interface GrowingHits extends HitLists {

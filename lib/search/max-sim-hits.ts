@@ -1,8 +1,10 @@
 import { TimeSlice } from '../data/time-slice.js'
+import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
+import { firstNotFinite } from '../models/embeddings.js'
 import type { MaxSimName } from '../models/multi-vector/folder.js'
-import { maxSimMatrix } from '../models/multi-vector/scores.js'
-import type { TokenEmbeddings } from '../models/token-embeddings.js'
+import { maxSimInPlace, maxSimMatrix } from '../models/multi-vector/scores.js'
+import type { AnyTokenEmbeddings } from '../models/token-embeddings.js'
 import { loadAddon } from '../native/load.js'
 import type { NativeAddon } from '../native/types.js'
 import type { Block } from './blocks.js'
@@ -14,7 +16,7 @@ const JOB_WORK = 2 ** 34
 /** {@link HitLists} of texts with a vector for each token, by late interaction, over a corpus that arrives in pieces. */
 export class MaxSimHits extends HitLists {
   constructor(
-    readonly queries: TokenEmbeddings,
+    readonly queries: AnyTokenEmbeddings,
     readonly similarity: MaxSimName,
     k: number,
     private readonly addon: () => NativeAddon = loadAddon,
@@ -24,15 +26,24 @@ export class MaxSimHits extends HitLists {
 
   /**
    * @param first index of the piece's first document
-   * @throws ERR_INVALID_ARGUMENT (width), ERR_ABORTED
+   * @param copy false where nobody changes the corpus until this settles
+   * @throws ERR_INVALID_ARGUMENT (width), ERR_INVALID_DATA (a score that is not finite), ERR_ABORTED
    */
-  async add(corpus: TokenEmbeddings, first: number, signal?: AbortSignal): Promise<void> {
-    const perDocument = this.queries.data.length * Math.max(1, corpus.data.length / corpus.dimension / corpus.length)
+  async add(corpus: AnyTokenEmbeddings, first: number, signal?: AbortSignal, copy = true): Promise<void> {
+    const { offsets, dimension } = this.queries
+    const perDocument = offsets.at(-1)! * dimension * Math.max(1, corpus.offsets.at(-1)! / corpus.length)
+    const scored = copy ? maxSimMatrix : maxSimInPlace
     const step = Math.max(1, Math.floor(JOB_WORK / Math.max(1, perDocument)))
     for (let start = 0; start < corpus.length && this.queries.length > 0; start += step) {
       throwIfAborted(signal, 'The search')
       const part = corpus.slice(start, start + step)
-      const { data } = await maxSimMatrix(this.similarity, this.queries, part, this.addon())
+      const { data } = await scored(this.similarity, this.queries, part, this.addon())
+      const wrong = firstNotFinite(data)
+      if (wrong !== -1) {
+        const [query, row] = [Math.floor(wrong / part.length), first + start + (wrong % part.length)]
+        const message = `Expected a finite score of query ${query} with row ${row}, but it is ${data[wrong]}`
+        throw new SentenceTorchError('ERR_INVALID_DATA', message)
+      }
       const k = Math.min(this.k, part.length)
       if (k > 0) await this.take(best(data, this.queries.length, part.length, k), k, first + start)
     }

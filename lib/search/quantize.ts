@@ -1,6 +1,7 @@
 import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../models/embeddings.js'
+import { addExtremes, type Extremes, noExtremes, toBits, toBytes } from '../models/row-codes.js'
 import { checkOneOf, checkOptions, checkType } from '../options.js'
 
 /** The array type of each precision. */
@@ -40,9 +41,6 @@ export interface QuantizeOptions {
 
 /** Below this number of rows, ranges are rough. */
 const ENOUGH_ROWS = 100
-/** Values between two checks of the clock: about a tenth of a millisecond. */
-const STRIDE = 2 ** 15
-
 /**
  * Embeddings in fewer bits. `int8` and `uint8`: floor((x − min) / ((max − min) / 255)) of each dimension, from 0 to 255 or −128
  * to 127, values beyond the range at its ends. `ubinary`: one bit per dimension, 1 where x > 0, the first dimension in the
@@ -86,17 +84,19 @@ export async function quantizeEmbeddings(
   const slice = new TimeSlice()
   const ranges = needsRanges ? await rangesOf(list, options, precision, slice) : undefined
   const results: QuantizedEmbeddings[] = []
-  for (const matrix of list) {
-    if (ranges !== undefined) results.push(await toBytes(matrix, ranges, precision as 'int8' | 'uint8', slice))
-    else if (precision === 'float32') results.push(wrap(matrix.data.slice(), matrix.shape[0], matrix.shape[1]))
-    else results.push(await toBits(matrix, precision as 'binary' | 'ubinary', slice))
+  const isSigned = precision === 'int8' || precision === 'binary'
+  const [Bytes, shift] = isSigned ? ([Int8Array, 128] as const) : ([Uint8Array, 0] as const)
+  for (const { data, shape } of list) {
+    const [rows, dim] = shape
+    if (ranges !== undefined) {
+      results.push(wrap(await toBytes(data, new Bytes(data.length), ranges, shift, slice), rows, dim))
+    } else if (precision === 'float32') results.push(wrap(data.slice(), rows, dim))
+    else {
+      const width = Math.ceil(dim / 8)
+      results.push(wrap(await toBits(data, new Bytes(rows * width), dim, shift, slice), rows, width))
+    }
   }
   return isList ? results : results[0]!
-}
-
-interface Ranges {
-  starts: Float32Array
-  steps: Float32Array
 }
 
 async function rangesOf(
@@ -104,87 +104,35 @@ async function rangesOf(
   { ranges, calibrationEmbeddings, copy }: QuantizeOptions,
   precision: Precision,
   slice: TimeSlice,
-): Promise<Ranges> {
+): Promise<Extremes> {
   const dim = list[0]!.shape[1]
   const other = list.findIndex(({ shape }) => shape[1] !== dim)
   if (other !== -1) throw invalidArgument(`the width of embeddings[${other}]`, `${dim}`, list[other]!.shape[1])
-  let [low, high]: [Float32Array, Float32Array] = [new Float32Array(0), new Float32Array(0)]
   if (ranges !== undefined) {
     const { data, shape } = ownEmbeddings(ranges, 'ranges')
     if (shape[0] !== 2 || shape[1] !== dim) throw wrongShape('ranges', `2 × ${dim}`, shape)
-    ;[low, high] = [data.subarray(0, dim), data.subarray(dim)]
-  } else {
-    const own = calibrationEmbeddings === undefined
-    const from = own ? list : [ownEmbeddings(calibrationEmbeddings, 'calibrationEmbeddings', copy)]
-    const rows = from.reduce((sum, { shape }) => sum + shape[0], 0)
-    if (!own && (rows === 0 || from[0]!.shape[1] !== dim)) {
-      throw wrongShape('calibrationEmbeddings', `rows of ${dim}`, from[0]!.shape)
-    }
-    if (own && rows === 1) {
-      const message = `One embedding has no ranges for ${precision}: pass ranges, or calibrationEmbeddings of many texts`
-      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
-    }
-    if (own && rows > 0 && rows < ENOUGH_ROWS) {
-      process.emitWarning(
-        `The ranges of ${precision} are taken from ${rows} embeddings; they are more stable with calibrationEmbeddings, or ` +
-          'with ranges of more',
-        'SentenceTorchWarning',
-      )
-    }
-    ;[low, high] = [new Float32Array(dim).fill(Infinity), new Float32Array(dim).fill(-Infinity)]
-    for (const { data } of from) {
-      for (let start = 0; start < data.length; start += dim) {
-        for (let d = 0; d < dim; d++) {
-          const value = data[start + d]!
-          if (value < low[d]!) low[d] = value
-          if (value > high[d]!) high[d] = value
-        }
-        if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await slice.yield()
-      }
-    }
+    return { low: data.subarray(0, dim), high: data.subarray(dim) }
   }
-  // A constant dimension has no range.
-  const steps = low.map((value, d) => Math.fround(Math.fround(high[d]! - value) / 255) || 1)
-  return { starts: low, steps }
-}
-
-async function toBytes(
-  { data, shape }: Embeddings,
-  { starts, steps }: Ranges,
-  precision: 'int8' | 'uint8',
-  slice: TimeSlice,
-): Promise<QuantizedEmbeddings> {
-  const dim = shape[1]
-  const out = precision === 'int8' ? new Int8Array(data.length) : new Uint8Array(data.length)
-  const shift = precision === 'int8' ? 128 : 0
-  for (let start = 0; start < data.length; start += dim) {
-    for (let d = 0; d < dim; d++) {
-      const place = Math.floor(Math.fround(Math.fround(data[start + d]! - starts[d]!) / steps[d]!))
-      out[start + d] = Math.min(Math.max(place, 0), 255) - shift
-    }
-    if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await slice.yield()
+  const own = calibrationEmbeddings === undefined
+  const from = own ? list : [ownEmbeddings(calibrationEmbeddings, 'calibrationEmbeddings', copy)]
+  const rows = from.reduce((sum, { shape }) => sum + shape[0], 0)
+  if (!own && (rows === 0 || from[0]!.shape[1] !== dim)) {
+    throw wrongShape('calibrationEmbeddings', `rows of ${dim}`, from[0]!.shape)
   }
-  return wrap(out, shape[0], dim)
-}
-
-async function toBits(
-  { data, shape }: Embeddings,
-  precision: 'binary' | 'ubinary',
-  slice: TimeSlice,
-): Promise<QuantizedEmbeddings> {
-  const [rows, dim] = shape
-  const width = Math.ceil(dim / 8)
-  const out = precision === 'binary' ? new Int8Array(rows * width) : new Uint8Array(rows * width)
-  const shift = precision === 'binary' ? 128 : 0
-  for (let row = 0; row < rows; row++) {
-    for (let byte = 0; byte < width; byte++) {
-      let bits = 0
-      for (let d = 8 * byte; d < 8 * byte + 8; d++) bits = 2 * bits + (d < dim && data[row * dim + d]! > 0 ? 1 : 0)
-      out[row * width + byte] = bits - shift
-    }
-    if (row % Math.ceil(STRIDE / dim) === 0) await slice.yield()
+  if (own && rows === 1) {
+    const message = `One embedding has no ranges for ${precision}: pass ranges, or calibrationEmbeddings of many texts`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
   }
-  return wrap(out, rows, width)
+  if (own && rows > 0 && rows < ENOUGH_ROWS) {
+    process.emitWarning(
+      `The ranges of ${precision} are taken from ${rows} embeddings; they are more stable with calibrationEmbeddings, or ` +
+        'with ranges of more',
+      'SentenceTorchWarning',
+    )
+  }
+  const extremes = noExtremes(dim)
+  for (const { data } of from) await addExtremes(extremes, data, slice)
+  return extremes
 }
 
 function wrap<P extends Precision>(data: QuantizedData[P], rows: number, width: number): QuantizedEmbeddings<P> {

@@ -7,13 +7,15 @@ import type { Call } from './call.js'
 import { invalid, noSuchTask, ServeError } from './errors.js'
 import type { Input, Inputs } from './inputs.js'
 import { type Cutting, checkBatch, checkLength, countCharacters, measure } from './prepare.js'
-import { transformerOf } from './served-model.js'
+import { type Lease, transformerOf } from './served-model.js'
 
 export interface EmbedRequest {
   readonly inputs: Inputs
   /** What the body calls the inputs. */
   readonly name: string
   readonly model: string | undefined
+  /** Of that model, where the route has one already. */
+  readonly lease?: Lease
   readonly cutting: Cutting
   readonly promptName: string | undefined
   readonly normalize: boolean
@@ -85,7 +87,7 @@ async function begin(call: Call, request: EmbedRequest) {
 export async function beginWith(call: Call, request: EmbedRequest, task: 'embedding' | 'sparse') {
   const { inputs, name } = request
   checkBatch<Input>(inputs, name, call)
-  const lease = call.lease([task], request.model)
+  const lease = request.lease ?? call.lease([task], request.model)
   const model = transformerOf(lease.model)
   call.takeTexts(inputs.items.length)
   return { lease, model, parts: await partsOf(call, model, request) }

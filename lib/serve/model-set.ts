@@ -9,6 +9,7 @@ export const MODEL_NAME = /^[\x21-\x7e]{1,200}$/
 const NOUNS: Record<ModelTask, string> = {
   embedding: 'an embedding model',
   sparse: 'an embedding model with SPLADE pooling',
+  'multi-vector': 'a model with an embedding for each token',
   reranker: 'a re-ranker model',
   classifier: 'a classifier model',
 }
@@ -51,7 +52,7 @@ export class ModelSet {
   /** @throws ERR_INVALID_ARGUMENT for a prompt that a model of embeddings does not have */
   checkPrompt(name: string): void {
     for (const [each, { model, task }] of this.#models) {
-      const embeds = task === 'embedding' || task === 'sparse'
+      const embeds = ['embedding', 'sparse', 'multi-vector'].includes(task)
       if (!embeds || Object.hasOwn(transformerOf(model).prompts, name)) continue
       const known = Object.keys(transformerOf(model).prompts).join(', ') || 'none'
       throw invalidArgument('defaultPromptName', `a prompt of ${each} (${known})`, name)

@@ -146,7 +146,8 @@ async function shortPairs(
   return pairs
 }
 
-function notCutThere(name: string): ServeError {
+/** @internal */
+export function notCutThere(name: string): ServeError {
   return invalid(`\`truncation_direction\`: \`${name}\` is too long, and this model cuts on its tokenizer's side alone`)
 }
 

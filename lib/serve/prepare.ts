@@ -68,13 +68,21 @@ export interface Measured {
   readonly cutRows: ReadonlyMap<number, Int32Array>
 }
 
+export interface MeasureOptions {
+  prompt: string
+  cutting: Cutting
+  name: string
+  call: Call
+  /** Tokens to which the model cuts such texts. Default: the tokenizer's limit. */
+  most?: number
+}
+
 /** Counts the tokens of texts, and cuts those that are too long on the side that the tokenizer does not cut. */
 export async function measure(
   tokenizer: Tokenizer,
   given: readonly string[],
-  { prompt, cutting, name, call }: { prompt: string; cutting: Cutting; name: string; call: Call },
+  { prompt, cutting, name, call, most = tokenizer.maxSeqLength }: MeasureOptions,
 ): Promise<Measured> {
-  const most = tokenizer.maxSeqLength
   const own = tokenizer.truncatesLeft ? 'left' : 'right'
   const direction = cutting.direction ?? own
   const cutsOwnWay = cutting.truncate === true && direction === own

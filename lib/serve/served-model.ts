@@ -1,15 +1,19 @@
 import { TextClassifier } from '../classification/text-classifier.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
+import { MultiVectorEncoder } from '../models/multi-vector-encoder.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { SparseEncoder } from '../models/sparse-encoder.js'
 import { checkOptions, checkType } from '../options.js'
 
 /** What can be served. */
-export type AnyModel = SentenceTransformer | SparseEncoder | CrossEncoder | TextClassifier
+export type AnyModel = SentenceTransformer | SparseEncoder | MultiVectorEncoder | CrossEncoder | TextClassifier
 
-/** What a model does: `embedding`; `sparse` embeddings; `reranker`, with one score a pair; `classifier`, with a score for each label. */
-export type ModelTask = 'embedding' | 'sparse' | 'reranker' | 'classifier'
+/**
+ * What a model does: `embedding`; `sparse` embeddings; `multi-vector`, an embedding for each token; `reranker`, with one score a pair;
+ * `classifier`, with a score for each label.
+ */
+export type ModelTask = 'embedding' | 'sparse' | 'multi-vector' | 'reranker' | 'classifier'
 
 export interface VersionOptions {
   /** Its name in `/info` and in the header `x-model-version`. Default: one more than the last number, from 1 on. */
@@ -112,11 +116,12 @@ export class ServedModel {
 export function taskOf(model: AnyModel): ModelTask {
   if (model instanceof SentenceTransformer) return 'embedding'
   if (model instanceof SparseEncoder) return 'sparse'
+  if (model instanceof MultiVectorEncoder) return 'multi-vector'
   return model instanceof CrossEncoder && model.numLabels === 1 ? 'reranker' : 'classifier'
 }
 
 /** The transformer of a model. */
-export function transformerOf(model: AnyModel): SentenceTransformer | SparseEncoder | CrossEncoder {
+export function transformerOf(model: AnyModel): Exclude<AnyModel, TextClassifier> {
   return model instanceof TextClassifier ? model.model : model
 }
 
@@ -128,8 +133,9 @@ function checkedModel(model: unknown): AnyModel {
       'A classifier is served with its head: call fit or fitHead first',
     )
   }
-  if ([SentenceTransformer, SparseEncoder, CrossEncoder].some((kind) => model instanceof kind)) return model as AnyModel
-  throw invalidArgument('model', 'a SentenceTransformer, a SparseEncoder, a CrossEncoder or a TextClassifier', model)
+  const kinds = [SentenceTransformer, SparseEncoder, MultiVectorEncoder, CrossEncoder]
+  if (kinds.some((kind) => model instanceof kind)) return model as AnyModel
+  throw invalidArgument('model', `a ${kinds.map(({ name }) => name).join(', a ')} or a TextClassifier`, model)
 }
 
 function checkedVersion(options: VersionOptions): string | undefined {

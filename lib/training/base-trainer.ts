@@ -46,8 +46,14 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends TrainableL
   readonly #memory: TrainerMemory = { state: newState(), lossTensors: undefined }
   #busyWith: 'train' | 'evaluate' | undefined
 
-  /** @param kind `trainerName`: for messages; `readsColumnsByName`: whether columns have prompts and lengths of their own */
-  protected constructor(options: BaseTrainerOptions<M, L>, kind: { trainerName: string; readsColumnsByName: boolean }) {
+  /**
+   * @param kind `trainerName`: for messages; `readsColumnsByName`: whether columns have prompts and lengths of their own; `tasks`: of
+   * texts, which have lengths
+   */
+  protected constructor(
+    options: BaseTrainerOptions<M, L>,
+    kind: { trainerName: string; readsColumnsByName: boolean; tasks?: readonly string[] },
+  ) {
     checkOptionNames(kind.trainerName, options)
     this.#trainerName = kind.trainerName
     this.model = options.model
@@ -71,7 +77,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends TrainableL
     this.#losses.checkUsed(names)
     checkRoutes(this.args.routerMapping, options.model.routes)
     this.checkArguments(names)
-    this.#names = new NamesOfArguments(this.args, { trainDataset, evalDataset }, kind.readsColumnsByName)
+    this.#names = new NamesOfArguments(this.args, { trainDataset, evalDataset }, kind.readsColumnsByName, kind.tasks)
     const { evalStrategy, evalOnStart } = this.args
     if ((evalStrategy !== 'no' || evalOnStart) && !evalDataset && !this.#evaluator) {
       throw new SentenceTorchError(

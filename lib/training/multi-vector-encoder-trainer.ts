@@ -1,13 +1,15 @@
 import type { Dataset } from '../data/dataset.js'
-import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { invalidArgument } from '../errors.js'
 import type { MultiVectorLoss } from '../losses/multi-vector/loss.js'
 import { MultiVectorMultipleNegativesRankingLoss } from '../losses/multi-vector/multiple-negatives-ranking.js'
 import type { MultiVectorEncoder } from '../models/multi-vector-encoder.js'
+import type { TrainingArguments } from './arguments/arguments.js'
 import { BaseTrainer } from './base-trainer.js'
 import { BatchMaker, type ColumnOptions } from './batches/batch-maker.js'
 import { checkData } from './batches/check-data.js'
 import { packVectors } from './batches/multi-vector-batch.js'
 import type { BatchMakerParts } from './batches/source.js'
+import { TokenCaches } from './batches/token-caches.js'
 import type { ModelFacts } from './health/facts.js'
 import { columnOptions } from './sentence-transformer-trainer.js'
 import type { BaseTrainerOptions } from './trainer-options.js'
@@ -17,14 +19,15 @@ export interface MultiVectorEncoderTrainerOptions extends BaseTrainerOptions<Mul
 /**
  * Fine-tunes a multi-vector encoder in place. The same arguments, schedule, log names and order of events as
  * sentence-transformers' trainer. The first text column has queries, the others documents: each kind has the model's length, skip
- * list and expansion, unless `maxSeqLength` gives a column another length. Default loss: `MultiVectorMultipleNegativesRankingLoss`.
+ * list and expansion, unless `maxSeqLength` gives all texts, `query` and `document`, or a column by its name, another length; the model
+ * keeps its own. A fixed expansion is the length of queries whatever is said. Default loss: `MultiVectorMultipleNegativesRankingLoss`.
  *
  * @throws ERR_INVALID_DATA, naming the row, for data that the loss cannot take; ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  *   and ERR_NOT_IMPLEMENTED for options. All before training starts.
  */
 export class MultiVectorEncoderTrainer extends BaseTrainer<MultiVectorEncoder, MultiVectorLoss> {
   constructor(options: MultiVectorEncoderTrainerOptions) {
-    super(options, { trainerName: 'MultiVectorEncoderTrainer', readsColumnsByName: true })
+    super(options, { trainerName: 'MultiVectorEncoderTrainer', readsColumnsByName: true, tasks: TASKS })
   }
 
   protected override checkModel(model: unknown): void {
@@ -42,21 +45,13 @@ export class MultiVectorEncoderTrainer extends BaseTrainer<MultiVectorEncoder, M
     throw invalidArgument('the loss of MultiVectorEncoderTrainer', 'one of `multiVectorLosses`', loss.type)
   }
 
-  protected override checkArguments(): void {
-    if (this.args.tokenCacheDir === null) return
-    const message = 'tokenCacheDir is not built yet for multi-vector encoders'
-    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
-  }
-
   protected override checkDataset(dataset: Dataset, loss: MultiVectorLoss, which: string): string | undefined {
     return checkData(dataset, loss, which)
   }
 
   protected override batchMaker({ loss, dataset, signal, timings }: BatchMakerParts<MultiVectorLoss>): BatchMaker {
     const { model, args } = this
-    // Read once: what is set while this trains is meant for later.
-    const plan = model.tokenPlan()
-    const own = columnOptions(args, dataset)
+    const column = columnsOf(model, args, dataset)
     return new BatchMaker({
       requirements: loss.requirements,
       tokenize: (texts, maxSeqLength) => {
@@ -67,15 +62,31 @@ export class MultiVectorEncoderTrainer extends BaseTrainer<MultiVectorEncoder, M
         })
         return timings ? timings.tokenizing(tokens) : tokens
       },
-      column: (name, position): ColumnOptions => {
-        const { prompt, maxSeqLength } = own(name)
-        return { prompt, maxSeqLength: plan.most(position === 0 ? 'query' : 'document', maxSeqLength) }
-      },
-      pack: (columns) => packVectors(columns, (queries) => plan.expand(queries)),
+      column: column.options,
+      pack: (columns) => packVectors(columns, (queries) => column.plan.expand(queries)),
+      // Queries are filled up behind the cache.
+      ...(args.tokenCacheDir !== null && {
+        tokenCaches: new TokenCaches(args.tokenCacheDir, () => model.tokenizer.fingerprint()),
+      }),
     })
   }
 
   protected override modelFacts(): ModelFacts {
     return { isNormalized: this.model.modules.some(({ type }) => type === 'Normalize') }
   }
+}
+
+const TASKS = ['query', 'document'] as const
+
+/** How the texts of columns are read. The model's settings are read once: one that is set while this trains is meant for later. */
+function columnsOf(model: MultiVectorEncoder, args: Readonly<TrainingArguments>, dataset: string) {
+  const plan = model.tokenPlan()
+  const own = columnOptions(args, dataset)
+  const options = (name: string, position: number): ColumnOptions => {
+    const task = TASKS[Math.min(position, 1)]!
+    const { prompt, maxSeqLength } = own(name)
+    const ofTask = typeof args.maxSeqLength === 'object' ? args.maxSeqLength?.[task] : undefined
+    return { prompt, maxSeqLength: plan.most(task, maxSeqLength ?? ofTask) }
+  }
+  return { plan, options }
 }

@@ -15,15 +15,53 @@ namespace st::binding {
 
 namespace {
 
-// `{ data, offsets }`; the data are borrowed.
+TokenCode to_code(const std::string& name, const std::string& field) {
+  if (name == "float16") return TokenCode::kFloat16;
+  if (name == "int8") return TokenCode::kInt8;
+  check(name == "binary", "ERR_INVALID_ARGUMENT", "Expected float16, int8 or binary for ", field, " but received ",
+        name);
+  return TokenCode::kBits;
+}
+
+// A number for each of `dim`.
+const float* to_numbers_of(const Fields& fields, const char* name, int64_t dim, std::vector<Napi::Value>& keep) {
+  const Napi::Float32Array numbers = to_borrowed_floats(fields.get(name), fields.path(name));
+  check(static_cast<int64_t>(numbers.ElementLength()) == dim, "ERR_INVALID_ARGUMENT", "Expected ", dim, " values for ",
+        fields.path(name), " but received ", numbers.ElementLength());
+  keep.push_back(numbers);
+  return numbers.Data();
+}
+
+TokenCodes to_codes(const Fields& fields, int64_t dim, const Napi::Uint8Array& bytes, std::vector<Napi::Value>& keep) {
+  TokenCodes out{
+      .code = to_code(fields.string("precision"), fields.path("precision")), .data = bytes.Data(), .width = dim};
+  const bool is_even = reinterpret_cast<uintptr_t>(out.data) % 2 == 0;
+  check(out.code != TokenCode::kFloat16 || is_even, "ERR_INVALID_ARGUMENT", "Expected ", fields.path("codes"),
+        " at a multiple of 2 bytes");
+  if (out.code != TokenCode::kInt8) return out;
+  out.scales_D = to_numbers_of(fields, "scales", dim, keep);
+  out.shifts_D = to_numbers_of(fields, "shifts", dim, keep);
+  return out;
+}
+
+// `{ data, offsets }`, or with `codes` in place of `data`; both are borrowed.
 GivenVectors to_vectors(Napi::Value value, const char* what, int64_t dim, std::vector<Napi::Value>& keep) {
-  const Fields fields(value, what, {"data", "offsets"});
-  Napi::Float32Array data = to_borrowed_floats(fields.get("data"), fields.path("data"));
+  const Fields fields(value, what, {"data", "codes", "precision", "scales", "shifts", "offsets"});
   const Napi::Int32Array offsets = to_integers(fields.get("offsets"), fields.path("offsets"));
-  GivenVectors out{data.Data(), static_cast<int64_t>(data.ElementLength()),
-                   std::vector<int32_t>(offsets.Data(), offsets.Data() + offsets.ElementLength())};
+  GivenVectors out;
+  out.offsets.assign(offsets.Data(), offsets.Data() + offsets.ElementLength());
+  if (fields.has("codes")) {
+    const Napi::Uint8Array bytes = to_borrowed_bytes(fields.get("codes"), fields.path("codes"));
+    out.codes = to_codes(fields, dim, bytes, keep);
+    out.size = static_cast<int64_t>(bytes.ElementLength());
+    keep.push_back(bytes);
+  } else {
+    Napi::Float32Array data = to_borrowed_floats(fields.get("data"), fields.path("data"));
+    out.data = data.Data();
+    out.size = static_cast<int64_t>(data.ElementLength());
+    keep.push_back(data);
+  }
   check_given(out, dim, what);
-  keep.push_back(data);
   return out;
 }
 
@@ -69,6 +107,7 @@ Napi::Value pool_vectors(const Napi::CallbackInfo& info) {
     std::vector<Napi::Value> keep;
     const int64_t dim = to_integer(info[1], "dim", 1);
     auto given = to_vectors(info[0], "vectors", dim, keep);
+    check(!given.codes, "ERR_INVALID_ARGUMENT", "Expected float32 numbers for vectors.data");
     const Fields options(info[2], "options", {"poolFactor", "numProtectedTokens", "normalizeEmbeddings"});
     const TokenPooling how{options.number("poolFactor"),
                            to_integer(options.get("numProtectedTokens"), "options.numProtectedTokens", 0),

@@ -1,17 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "ops/max_sim.h"
+#include "ops/token_codes.h"
 #include "ops/token_pooling.h"
 
 namespace st {
 
 // Vectors of texts in the memory of a caller: text r has those from offsets[r] up to offsets[r + 1].
 struct GivenVectors {
-  float* data;
-  int64_t size;
+  float* data = nullptr;
+  std::optional<TokenCodes> codes;  // in place of `data`
+  int64_t size = 0;                 // numbers, or bytes of codes
   std::vector<int32_t> offsets;
 };
 

@@ -90,16 +90,20 @@ void spread_not_finite(const A* rows_NC, int64_t count, int64_t columns, A* best
 
 struct Best {};
 struct Sums {};
+struct Decoded {};
 
 // A pass over all products of queries and documents.
 template <typename A>
 class Scorer {
  public:
-  Scorer(const TokenVectors& queries, const TokenVectors& documents, const MaxSim& options, int32_t* winners_NT)
+  // codes: of the documents, in place of their x_TD.
+  Scorer(const TokenVectors& queries, const TokenVectors& documents, const MaxSim& options, int32_t* winners_NT,
+         const TokenCodes* codes = nullptr)
       : queries_(queries),
         documents_(documents),
         options_(options),
         winners_NT_(winners_NT),
+        codes_(codes),
         first_(queries.offsets.front()),
         tokens_(queries.offsets.back() - queries.offsets.front()) {}
 
@@ -113,6 +117,18 @@ class Scorer {
   }
 
  private:
+  // Document vectors [begin, begin + count), at most kTokens.
+  const A* vectors(int64_t begin, int64_t count) const {
+    const int64_t width = queries_.x_TD.size(1);
+    if constexpr (std::is_same_v<A, float>) {
+      if (codes_ != nullptr) {
+        float* numbers = thread_scratch<float, Decoded>(kTokens * width);
+        decode(*codes_, begin, count, numbers);
+        return numbers;
+      }
+    }
+    return data<A>(documents_.x_TD) + begin * width;
+  }
   int64_t document_tokens() const { return documents_.offsets.back() - documents_.offsets.front(); }
   int64_t columns_at_once() const {
     if (options_.top_k == 0) return kColumns;
@@ -122,7 +138,6 @@ class Scorer {
   // Queries [begin, end) with all documents.
   void block(int64_t begin, int64_t end, A* scores_QN, A* factors_QN) const {
     const int64_t from = queries_.offsets[begin], columns = queries_.offsets[end] - from, count = documents_.rows();
-    const int64_t width = queries_.x_TD.size(1);
     if (columns == 0) {
       for (int64_t n = 0; n < count; ++n) finish(begin, end, n, nullptr, nullptr, scores_QN, factors_QN);
       return;
@@ -130,7 +145,6 @@ class Scorer {
     const Products<A> products(queries_.x_TD.narrow(0, from, columns), document_tokens());
     std::vector<A> least;
     if (options_.top_k > 0) least = least_of(products);
-    const A* x = data<A>(documents_.x_TD);
     parallel_ranges(count, parallel_parts(count, 1), [&](int64_t, int64_t first, int64_t last) {
       A* best_NC = thread_scratch<A, Best>(kTokens * columns);
       A* sums_NC = thread_scratch<A, Sums>(kTokens * columns);
@@ -144,7 +158,7 @@ class Scorer {
         const int64_t group_end = documents_.offsets[next];
         for (int64_t t = documents_.offsets[n]; t < group_end;) {
           const int64_t piece = std::min(kTokens, group_end - t);
-          products.multiply(x + t * width, piece, sums_NC);
+          products.multiply(vectors(t, piece), piece, sums_NC);
           for (int64_t d = n; d < next; ++d) {
             const int64_t a = std::max<int64_t>(documents_.offsets[d], t);
             const int64_t b = std::min<int64_t>(documents_.offsets[d + 1], t + piece);
@@ -177,12 +191,11 @@ class Scorer {
     if (tokens <= options_.top_k) return least;
     const at::Tensor all_SC = at::empty({tokens, columns}, queries_.x_TD.options());
     A* all = data<A>(all_SC);
-    const A* x = data<A>(documents_.x_TD) + documents_.offsets.front() * queries_.x_TD.size(1);
     const int64_t groups = (tokens + kTokens - 1) / kTokens;
     parallel_ranges(groups, parallel_parts(groups, 1), [&](int64_t, int64_t first, int64_t last) {
       for (int64_t g = first; g < last; ++g) {
-        const int64_t t = g * kTokens;
-        products.multiply(x + t * queries_.x_TD.size(1), std::min(kTokens, tokens - t), all + t * columns);
+        const int64_t t = g * kTokens, piece = std::min(kTokens, tokens - t);
+        products.multiply(vectors(documents_.offsets.front() + t, piece), piece, all + t * columns);
       }
     });
     parallel_ranges(columns, parallel_parts(columns, 1), [&](int64_t, int64_t first, int64_t last) {
@@ -229,6 +242,7 @@ class Scorer {
   const TokenVectors &queries_, &documents_;
   MaxSim options_;
   int32_t* winners_NT_;
+  const TokenCodes* codes_;
   int64_t first_, tokens_;
 };
 
@@ -408,6 +422,15 @@ at::Tensor max_sim(const TokenVectors& queries, const TokenVectors& documents, c
   check_vectors(queries, documents);
   if (!queries.x_TD.is_cpu()) return reference::max_sim(queries, documents, options);
   return MaxSimFunction::apply(queries.x_TD, documents.x_TD, &queries, &documents, &options);
+}
+
+at::Tensor max_sim(const TokenVectors& queries, const TokenCodes& codes, std::span<const int32_t> offsets,
+                   const MaxSim& options) {
+  const ProfileScope scope("max sim");
+  const TokenVectors documents{at::Tensor(), offsets};
+  const at::Tensor scores_QN = at::empty({queries.rows(), documents.rows()}, queries.x_TD.options());
+  Scorer<float>(queries, documents, options, nullptr, &codes).run(data<float>(scores_QN), nullptr);
+  return scores_QN;
 }
 
 at::Tensor max_sim_rows(const TokenVectors& queries, const TokenVectors& documents, const MaxSim& options) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "ops/token_codes.h"
+
 // Late interaction (ColBERT): a document's score is, for each vector of the query, the largest product with one of the
 // document's vectors, summed over the query. Scores of all vectors never stand whole: documents pass in groups, and
 // what is kept is the winning vector of each document for each vector of the queries.
@@ -40,6 +42,10 @@ at::Tensor max_sim(const TokenVectors& queries, const TokenVectors& documents, c
 
 // [R]: row r of the queries with row r of the documents. With top_k, all of them are compared.
 at::Tensor max_sim_rows(const TokenVectors& queries, const TokenVectors& documents, const MaxSim& options);
+
+// [Q, N] of documents in few bits, whose numbers stand a block at a time. Without gradients; queries are float32.
+at::Tensor max_sim(const TokenVectors& queries, const TokenCodes& codes, std::span<const int32_t> offsets,
+                   const MaxSim& options);
 
 namespace reference {
 at::Tensor max_sim(const TokenVectors& queries, const TokenVectors& documents, const MaxSim& options);

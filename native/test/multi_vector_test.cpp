@@ -2,10 +2,12 @@
 // and central differences in float64.
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <c10/util/Half.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "engine/training_pass.h"
 #include "losses/loss.h"
@@ -54,6 +56,58 @@ TEST(MaxSim, EqualsTheReference) {
       const double allowed = options.top_k == 4 && type == at::kFloat ? 1e-3 : tolerance;
       expect_close(found.where(counted, expected * 0), expected.where(counted, expected * 0), allowed, what);
       EXPECT_TRUE(at::Tensor((found > -1e6) == counted).all().item<bool>()) << what;
+    }
+  }
+}
+
+TEST(TokenCodes, EveryHalf) {
+  std::vector<uint16_t> halves(1 << 16);
+  std::iota(halves.begin(), halves.end(), uint16_t{0});
+  std::vector<float> found(halves.size());
+  decode({.code = TokenCode::kFloat16, .data = halves.data(), .width = 1 << 8}, 0, 1 << 8, found.data());
+  for (const uint16_t half : halves) {
+    const float expected = c10::detail::fp16_ieee_to_fp32_value(half);
+    if (std::isnan(expected)) {
+      EXPECT_TRUE(std::isnan(found[half])) << half;
+    } else {
+      EXPECT_EQ(found[half], expected) << half;
+    }
+  }
+}
+
+// Widths with and without a rest behind whole bytes and registers.
+TEST(MaxSim, CodesAreDecodedBlockByBlock) {
+  for (const int64_t width : {5, 64, 131}) {
+    const Side queries(kQueries, width, at::kFloat, 1);
+    const std::vector<int32_t> offsets = offsets_of(kDocuments);
+    const int64_t tokens = offsets.back(), bits = (width + 7) / 8;
+    std::vector<uint8_t> bytes(tokens * width * 2);
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 167 + i / 251);
+    std::vector<float> scales(width), shifts(width);
+    for (int64_t d = 0; d < width; ++d)
+      scales[d] = 0.01F + 0.001F * static_cast<float>(d), shifts[d] = 0.5F - scales[d];
+    std::vector<uint16_t> halves(tokens * width);
+    for (size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<uint16_t>((i * 40503) & 0xBFFF);  // below 2
+    for (const TokenCode code : {TokenCode::kFloat16, TokenCode::kInt8, TokenCode::kBits}) {
+      const void* data = code == TokenCode::kFloat16 ? static_cast<const void*>(halves.data()) : bytes.data();
+      const TokenCodes codes{code, data, width, scales.data(), shifts.data()};
+      const at::Tensor numbers_TD = at::empty({tokens, width}, at::kFloat);
+      decode(codes, 0, tokens, numbers_TD.data_ptr<float>());
+      for (int64_t t : {int64_t{0}, tokens - 1}) {
+        for (int64_t d : {int64_t{0}, width - 1}) {
+          const auto byte = static_cast<float>(static_cast<int8_t>(bytes[t * width + d]));
+          const bool is_one = ((bytes[t * bits + d / 8] ^ 0x80) >> (7 - d % 8) & 1) != 0;
+          const float expected = code == TokenCode::kInt8 ? byte * scales[d] + shifts[d]
+                                 : code == TokenCode::kBits
+                                     ? (is_one ? 1.0F : -1.0F)
+                                     : static_cast<float>(c10::Half(halves[t * width + d], c10::Half::from_bits()));
+          EXPECT_NEAR(numbers_TD[t][d].item<float>(), expected, 1e-6) << width << " " << t << " " << d;
+        }
+      }
+      for (const MaxSim& options : scorings()) {
+        const at::Tensor expected = max_sim(queries.vectors(), {numbers_TD, offsets}, options);
+        EXPECT_TRUE(same_bits(max_sim(queries.vectors(), codes, offsets, options), expected)) << width;
+      }
     }
   }
 }

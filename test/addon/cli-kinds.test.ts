@@ -37,6 +37,42 @@ test.before(async () => {
   await (await MultiVectorEncoder.load(golden('multi-vector/classic'))).save(at('multi'))
 })
 
+test.serial('inspect: modules, settings and the numbers of the weights', async (t) => {
+  const show = async (name: string) => {
+    const { code, out, err } = await callProgram(['inspect', name, '--json', '--tensors'])
+    t.is(code, 0, err)
+    return JSON.parse(out)
+  }
+  const sparse = await show(at('sparse'))
+  await using splade = await SparseEncoder.load(at('sparse'))
+  t.like(sparse, { kind: 'SparseEncoder', architecture: 'bert' })
+  t.deepEqual(sparse.modules.at(-1).type, 'SpladePooling')
+  t.is(sparse.settings.embeddingDimension, splade.embeddingDimension)
+  const multi = await show(at('multi'))
+  await using colbert = await MultiVectorEncoder.load(at('multi'))
+  t.like(multi, { kind: 'MultiVectorEncoder', architecture: 'bert' })
+  t.deepEqual(
+    multi.modules.map(({ type }: { type: string }) => type),
+    ['Transformer', 'Dense', 'MultiVectorMask', 'Normalize'],
+  )
+  t.like(multi.settings, {
+    embeddingDimension: 4,
+    documentLength: 12,
+    queryExpansion: { strategy: 'fixed', length: 10 },
+  })
+  for (const [found, model] of [
+    [sparse, splade],
+    [multi, colbert],
+  ] as const) {
+    const numbers = model.encoder.tensors().reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+    t.true(found.parameters >= 0.9 * numbers && found.parameters <= 1.2 * numbers, `${found.parameters} ${numbers}`)
+  }
+  t.true(
+    multi.tensors.some(({ shape }: { shape: number[] }) => shape[0] === 4 && shape[1] === 8),
+    'the projection',
+  )
+})
+
 for (const kind of ['sparse', 'multi'] as const) {
   test.serial(`${kind}: index, index --add, search and evaluate`, async (t) => {
     const call = async (...words: string[]) => {

@@ -8,11 +8,13 @@ import {
   losses,
   Normalize,
   Pooling,
+  Router,
   SentenceTransformer,
   SparseAutoEncoder,
   SparseEncoder,
   SparseEncoderTrainer,
   SpladePooling,
+  StaticEmbedding,
   Transformer,
 } from '../../lib/index.js'
 import { openSafetensors, writeSafetensors } from '../../lib/io/safetensors.js'
@@ -143,6 +145,18 @@ test('a model of parts starts as torch.nn.Linear does, and loads when it is save
   t.is(String(again), String(model))
 })
 
+test('a table of words has latents, too', async (t) => {
+  const embeddingWeights = Float32Array.from({ length: 73 * 6 }, (_, i) => Math.sin(i))
+  const table = { data: embeddingWeights, shape: [73, 6] as [number, number] }
+  const first = await StaticEmbedding.create({ tokenizer: MEAN, embeddingWeights: table })
+  await using model = await SparseEncoder.fromModules([first, new SparseAutoEncoder({ hiddenDim: 24, k: 3 })])
+  const folder = await temporaryFolder(t)
+  await model.save(folder)
+  await using again = await SparseEncoder.load(folder)
+  t.deepEqual(await again.encode(TEXTS), await model.encode(TEXTS))
+  t.true((await model.encode(TEXTS)).indices.length > 0)
+})
+
 test('modules that cannot stand behind each other are refused', async (t) => {
   const transformer = await Transformer.load(MEAN)
   const latents = new SparseAutoEncoder({ hiddenDim: 64 })
@@ -153,6 +167,11 @@ test('modules that cannot stand behind each other are refused', async (t) => {
   await invalid([transformer, new Pooling('mean')], /use SentenceTransformer/)
   await invalid([transformer, new SpladePooling()], /transformerTask: 'fill-mask' before SpladePooling/)
   await invalid([transformer, new Pooling('mean'), new SparseAutoEncoder({ inputDim: 8 })], /input_dim 8/)
+  const route = [transformer, new Pooling('mean'), new SparseAutoEncoder({ hiddenDim: 64 })]
+  await t.throwsAsync(SparseEncoder.fromModules([Router.forQueryDocument(route, route)]), {
+    code: 'ERR_NOT_IMPLEMENTED',
+    message: /SparseAutoEncoder: not built in a Router/,
+  })
   await t.throwsAsync(SentenceTransformer.fromModules([transformer, new Pooling('mean'), latents]), {
     code: 'ERR_INVALID_ARGUMENT',
     message: /SparseEncoder/,

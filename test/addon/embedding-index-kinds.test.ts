@@ -89,6 +89,61 @@ test('vectors of tokens: the scores of MaxSim, read block by block; of some rows
   }
 })
 
+for (const precision of ['float16', 'int8', 'binary'] as const) {
+  test(`vectors of tokens in ${precision}: the scores of what is kept, with the ranges of each addition`, async (t) => {
+    const [all, queries, path] = [tokenRows(90, 3, 12), tokenRows(4, 4, 12).slice(1), newPath()]
+    const parts = [all.slice(0, 50), all.slice(50, 51), all.slice(51)]
+    const made = await EmbeddingIndex.create(path, { embeddings: parts[0]!, precision })
+    await made.add({ embeddings: parts[1]! })
+    await made.add({ embeddings: await parts[2]!.toPrecision(precision) })
+    const kept = await Promise.all(
+      parts.map(async (part) => (await part.toPrecision(precision)).toPrecision('float32')),
+    )
+    const { data } = await maxSimMatrix('maxsim', queries, TokenEmbeddings.fromRows(kept.flatMap((part) => [...part])))
+    const opened = await EmbeddingIndex.open(path)
+    for (const index of [made, opened]) {
+      t.deepEqual([index.kind, index.length, index.precision], ['tokens', 90, precision])
+      for (const among of [undefined, Array.from({ length: 3 }, () => Array.from({ length: 90 }, (_, i) => i))]) {
+        const hits = await index.search(queries, { topK: 90, ...(among && { among }) })
+        for (const [q, list] of hits.entries()) {
+          t.is(new Set(list.map(({ corpusId }) => corpusId)).size, 90)
+          for (const { corpusId, score } of list) {
+            const expected = data[q * 90 + corpusId]!
+            t.true(Math.abs(score - expected) <= 1e-5 * Math.max(1, Math.abs(expected)), `${score} ${expected}`)
+          }
+        }
+      }
+      await index.verify()
+      await index.close()
+    }
+  })
+}
+
+test('numbers beyond float16 are refused by their row', async (t) => {
+  const large = TokenEmbeddings.fromRows([
+    embeddings(new Float32Array(2), 1, 2),
+    embeddings(Float32Array.of(1, 7e4), 1, 2),
+  ])
+  await t.throwsAsync(EmbeddingIndex.create(newPath(), { embeddings: large, precision: 'float16' }), {
+    code: 'ERR_INVALID_DATA',
+    message: /row\(1\)/,
+  })
+})
+
+test('the first search finds damaged vectors of tokens, and so does verify', async (t) => {
+  const path = newPath()
+  await (await EmbeddingIndex.create(path, { embeddings: tokenRows(20, 1) })).close()
+  const bytes = await readFile(path)
+  // Vectors begin behind two heads and what the segment says of itself.
+  bytes[2 * 4096 + 512 + 33]! ^= 1
+  await writeFile(path, bytes)
+  const index = await EmbeddingIndex.open(path)
+  const damaged = { code: 'ERR_INVALID_FILE', message: /vectors of rows 0 to 19/ }
+  for (let i = 0; i < 2; i++) await t.throwsAsync(index.search(tokenRows(2, 2)), damaged)
+  await t.throwsAsync(index.verify(), damaged)
+  await index.close()
+})
+
 test('an index takes rows of its kind and width alone', async (t) => {
   const sparse = await EmbeddingIndex.create(newPath(), { embeddings: sparseRows(3, 5) })
   const tokens = await EmbeddingIndex.create(newPath(), { embeddings: tokenRows(3, 6) })
@@ -103,6 +158,11 @@ test('an index takes rows of its kind and width alone', async (t) => {
   await refused(sparse.search(sparseRows(1, 9), { among: [[0]] }), /among/)
   await refused(tokens.search(tokenRows(2, 9), { among: [[0], [3]] }), /among\[1\].*3|3.*among\[1\]/)
   await refused(EmbeddingIndex.create(newPath(), { embeddings: sparseRows(3, 5), precision: 'int8' }), /float32/)
+  await refused(EmbeddingIndex.create(newPath(), { embeddings: dense, precision: 'float16' }), /binary.*float16/)
+  const bits = await tokenRows(3, 5).toPrecision('binary')
+  await refused(tokens.add({ embeddings: bits }), /float32.*binary/)
+  await refused(EmbeddingIndex.create(newPath(), { embeddings: bits, precision: 'int8' }), /int8.*binary/)
+  await refused(tokens.search(tokenRows(2, 7), { rescoreMultiplier: 2 }), /TokenEmbeddings in float32/)
   await refused(EmbeddingIndex.create(newPath(), { embeddings: tokenRows(3, 5), scoreFunction: 'dot' }), /maxsim/)
   for (const index of [sparse, tokens]) await index.close()
 })

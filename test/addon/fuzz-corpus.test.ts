@@ -1,3 +1,3 @@
 import { corpusTests } from '../fuzz/corpus.js'
 
-corpusTests('folder', 'checkpoint', 'boundary')
+corpusTests('folder', 'checkpoint', 'boundary', 'index')

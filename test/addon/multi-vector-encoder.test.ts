@@ -1,5 +1,5 @@
 // Models with a vector for each token: training, saving, and what is refused.
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -11,7 +11,11 @@ import {
   multiVectorLosses,
   SentenceTransformer,
 } from '../../lib/index.js'
+import { readerOfEncoder } from '../../lib/models/merging/readers.js'
+import type { AnyBatchMaker } from '../../lib/training/batches/batch.js'
+import { callProgram } from '../helpers/call-program.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
+import { tinyFolder } from '../helpers/tiny-folder.js'
 
 const GOLDEN = fileURLToPath(new URL('../../../test/parity/golden/', import.meta.url))
 const CLASSIC = `${GOLDEN}multi-vector/classic`
@@ -94,6 +98,89 @@ test('checkpoints go on bit for bit', async (t) => {
   t.deepEqual(await train(4, true, join(folder, 'parts')), whole)
 })
 
+// What Python's collator gives its tokenizer: the length of the column's task, which a column by its name may change.
+test('maxSeqLength by task, by column and for all; the model keeps its own lengths; tokens are kept on the disk', async (t) => {
+  const folder = await temporaryFolder(t)
+  const model = await MultiVectorEncoder.load(`${GOLDEN}multi-vector/kept`)
+  const words = 'the cat sat on the mat , a dog runs on the mat'
+  const trainDataset = Dataset.fromRows([words, 'a cat'].map((text) => ({ query: text, positive: text })))
+  const loss = new multiVectorLosses.MultiVectorMultipleNegativesRankingLoss()
+  const lengths = async (args: object) => {
+    const trainer = new MultiVectorEncoderTrainer({ model, trainDataset, loss, args, progress: false })
+    const parts = { loss, dataset: '', signal: undefined, timings: undefined }
+    const maker = (trainer as unknown as { batchMaker(parts: object): AnyBatchMaker }).batchMaker(parts)
+    const batch = await maker.make({ dataset: trainDataset, rows: Int32Array.of(0) }, { epoch: 0, index: 0 })
+    await maker.close?.()
+    return [batch.offsets[1]!, batch.offsets[2]! - batch.offsets[1]!]
+  }
+  const whole = await lengths({})
+  t.true(whole[0]! > 9)
+  const tokenCacheDir = join(folder, 'tokens')
+  for (const more of [{}, { tokenCacheDir }, { tokenCacheDir }]) {
+    t.deepEqual(await lengths({ ...more }), whole)
+    t.deepEqual(await lengths({ ...more, maxSeqLength: 5 }), [5, 5])
+    t.deepEqual(await lengths({ ...more, maxSeqLength: { query: 4, document: 9 } }), [4, 9])
+    t.deepEqual(await lengths({ ...more, maxSeqLength: { document: 9 } }), [whole[0], 9])
+    t.deepEqual(await lengths({ ...more, maxSeqLength: { document: 9, positive: 6 } }), [whole[0], 6])
+  }
+  t.deepEqual([model.maxSeqLength, model.documentLength], [24, null])
+  t.true((await readdir(tokenCacheDir)).length > 0)
+  await model.dispose()
+  // A fixed expansion is the length of queries, whatever is said.
+  const fixed = await MultiVectorEncoder.load(CLASSIC)
+  const trainer = new MultiVectorEncoderTrainer({
+    model: fixed,
+    trainDataset,
+    loss,
+    args: { maxSeqLength: 4 },
+    progress: false,
+  })
+  const maker = (trainer as unknown as { batchMaker(parts: object): AnyBatchMaker }).batchMaker({ loss, dataset: '' })
+  const { offsets } = await maker.make({ dataset: trainDataset, rows: Int32Array.of(0) }, { epoch: 0, index: 0 })
+  t.deepEqual([...offsets], [0, 10, 14])
+  await fixed.dispose()
+})
+
+test('models are merged with their projections, in memory, from folders and by the program', async (t) => {
+  const folder = await temporaryFolder(t)
+  const [first, second] = [await MultiVectorEncoder.load(CLASSIC), await MultiVectorEncoder.load(CLASSIC)]
+  const args = { maxSteps: 2, learningRate: 1e-2, saveStrategy: 'no' as const, outputDir: join(folder, 'run') }
+  const trainDataset = Dataset.fromRows(rows.slice(0, 8))
+  await new MultiVectorEncoderTrainer({ model: second, trainDataset, args, progress: false }).train()
+  await second.save(join(folder, 'second'))
+  const options = { parameters: { weight: [0.25, 0.75] }, outputPath: join(folder, 'merged') }
+  const merged = await MultiVectorEncoder.merge([first, join(folder, 'second')], 'linear', options)
+  const [a, b, c] = [first, second, merged].map(({ encoder }) => readerOfEncoder(encoder))
+  for (const { name } of merged.encoder.tensors()) {
+    const [one, two, found] = [await a!(name), await b!(name), await c!(name)]
+    const off = Math.max(...Array.from(one, (value, i) => Math.abs(0.25 * value + 0.75 * two[i]! - found[i]!)))
+    t.true(off <= 1e-6, `${name}: ${off}`)
+  }
+  t.is(String(merged), String(first))
+  const words = ['merge', CLASSIC, join(folder, 'second'), '--weight', '0.25,0.75', '--output', join(folder, 'again')]
+  const { code, err } = await callProgram(words)
+  t.is(code, 0, err)
+  const again = await MultiVectorEncoder.load(join(folder, 'again'))
+  const [x, y] = [await merged.encodeQuery(['a slow cat']), await again.encodeQuery(['a slow cat'])]
+  t.deepEqual([...y.data], [...x.data])
+  const refused = (models: string[], code: string, message: RegExp) =>
+    t.throwsAsync(MultiVectorEncoder.merge(models), { code, message })
+  await refused([CLASSIC, `${GOLDEN}multi-vector/pooled`], 'ERR_INVALID_ARGUMENT', /the same (modules|architecture)/)
+  await refused([`${GOLDEN}multi-vector/stanford`, CLASSIC], 'ERR_NOT_IMPLEMENTED', /Stanford/)
+  await tinyFolder(join(folder, 'tiny'))
+  await refused([CLASSIC, join(folder, 'tiny')], 'ERR_NOT_IMPLEMENTED', /no projection/)
+  const sparse = await callProgram([
+    'merge',
+    `${GOLDEN}sparse/bert`,
+    `${GOLDEN}sparse/bert`,
+    '--output',
+    join(folder, 'no'),
+  ])
+  t.is(sparse.code, 1)
+  t.regex(sparse.err, /SparseEncoder.*not built/)
+  await Promise.all([first, second, merged, again].map((model) => model.dispose()))
+})
+
 test('losses and data of other models are refused', async (t) => {
   const model = await MultiVectorEncoder.load(CLASSIC)
   const trainDataset = Dataset.fromRows(rows)
@@ -106,8 +193,9 @@ test('losses and data of other models are refused', async (t) => {
     code: 'ERR_INVALID_DATA',
     message: /3 text columns/,
   })
-  t.throws(() => new MultiVectorEncoderTrainer({ model, trainDataset, args: { tokenCacheDir: 'cache' } }), {
-    code: 'ERR_NOT_IMPLEMENTED',
+  t.throws(() => new MultiVectorEncoderTrainer({ model, trainDataset, args: { maxSeqLength: { question: 8 } } }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /maxSeqLength.*question.*query, positive, query, document/,
   })
   t.throws(() => new MultiVectorEncoderTrainer({ model: {} as never, trainDataset }), {
     message: /a MultiVectorEncoder/,
@@ -151,7 +239,6 @@ test('folders of other classes, and settings that do not fit, are refused', asyn
   const model = await MultiVectorEncoder.load(CLASSIC)
   t.throws(() => (model.similarityFnName = 'cosine' as never), { code: 'ERR_INVALID_ARGUMENT' })
   await t.throwsAsync(() => model.encode(['a', 1 as never]), { message: /texts\[1\]/ })
-  await t.throwsAsync(() => model.encode('a', { precision: 'int8' } as never), { code: 'ERR_NOT_IMPLEMENTED' })
   model.queryExpansion = null
   t.deepEqual((await model.encodeQuery('a cat')).shape, [8, 4])
   await model.dispose()

@@ -1,7 +1,7 @@
 // Every route over HTTP, beside what the models themselves compute.
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import type { SparseEncoder } from '../../lib/index.js'
+import { type MultiVectorEncoder, maxSimMatrix, type SparseEncoder } from '../../lib/index.js'
 import { loadModel, type RunningServer, serve } from '../../lib/serve/index.js'
 import { get, post, serveTiny, type TinyModels, tinyModels } from '../helpers/served-models.js'
 
@@ -127,6 +127,93 @@ test('a sparse encoder answers /embed_sparse, and / , with the values that are n
     t.is((await post(`${own.url}/models/tiny/embed_sparse`, { inputs: 'cat' })).status, 424)
     t.is((await post(`${own.url}/models/sparse/embed`, { inputs: 'cat' })).status, 424)
     t.is((await post(`${own.url}/embed_sparse`, { inputs: 'cat', prompt_name: 'none' })).status, 422)
+  } finally {
+    await own.close()
+  }
+})
+
+test('a multi-vector encoder answers /embed_all, /v1/multi-vector and the re-rankings', async (t) => {
+  const folder = fileURLToPath(new URL('../../../test/parity/golden/multi-vector/classic/', import.meta.url))
+  await using colbert = (await loadModel(folder)) as MultiVectorEncoder
+  const own = await serve({ models: { colbert, tiny: models.embedder }, port: 0 })
+  const texts = ['a cat sat', 'the dog runs on a mat', 'not fast']
+  const ask = (path: string, body: object) => post(own.url + path, body)
+  const refused = async (path: string, body: object, status: number, message: RegExp) => {
+    const { status: found, json } = await ask(path, body)
+    t.is(found, status, path)
+    t.regex(JSON.stringify(json), message)
+  }
+  try {
+    const sides = {
+      none: await colbert.encode(texts),
+      query: await colbert.encodeQuery(texts),
+      document: await colbert.encodeDocument(texts),
+    }
+    for (const [side, expected] of Object.entries(sides)) {
+      const more = side === 'none' ? {} : { prompt_name: side }
+      const { json, status, header } = await ask('/models/colbert/embed_all', { inputs: texts, ...more })
+      t.deepEqual([status, json.length, header('x-model-name')], [200, 3, 'colbert'])
+      for (const [i, rows] of json.entries()) near(t, rows.flat(), expected.row(i).data)
+      if (side === 'none') continue
+      const jina = await ask('/v1/multi-vector', { input: texts, input_type: side, dimensions: 4 })
+      t.like(jina.json, { object: 'list', model: 'colbert' })
+      t.true(jina.json.usage.total_tokens > 6)
+      for (const { index, embeddings } of jina.json.data) near(t, embeddings.flat(), expected.row(index).data)
+    }
+    const query = 'a cat'
+    const asked = await colbert.encodeQuery([query])
+    const ranked = async (data: Float32Array) =>
+      [...data].map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score)
+    const raw = await ranked((await colbert.similarity(asked, sides.document)).data)
+    const mean = await ranked((await maxSimMatrix('meanmaxsim', asked, sides.document)).data)
+    for (const [body, expected] of [
+      [{ raw_scores: true }, raw],
+      [{}, mean],
+    ] as const) {
+      const { json } = await ask('/rerank', { query, texts, ...body })
+      t.deepEqual(
+        json.map(({ index }: { index: number }) => index),
+        expected.map(({ index }) => index),
+      )
+      near(
+        t,
+        json.map(({ score }: { score: number }) => score),
+        expected.map(({ score }) => score),
+      )
+    }
+    const { json } = await ask('/v1/rerank', { query, documents: texts, top_n: 1, return_documents: true })
+    t.like(json.results[0], { index: mean[0]!.index, document: { text: texts[mean[0]!.index]! } })
+    near(t, [json.results[0].relevance_score], [mean[0]!.score])
+    const { model_type, max_input_length } = (await get(`${own.url}/models/colbert/info`)).json
+    t.deepEqual(model_type, { embedding: { pooling: 'none', dimensions: 4, similarity: 'maxsim' } })
+    t.is(max_input_length, 12)
+    t.is((await ask('/models/colbert/', { inputs: texts })).json.length, 3)
+    t.is((await ask('/models/colbert/tokenize', { inputs: texts })).json.length, 3)
+    // What it does not do is refused by name.
+    for (const path of ['/embed', '/v1/embeddings', '/predict', '/embed_sparse']) {
+      await refused(`/models/colbert${path}`, { inputs: 'a', input: 'a' }, 424, /colbert is not an? /)
+    }
+    const similarity = { inputs: { source_sentence: 'a', sentences: ['b'] } }
+    await refused('/models/colbert/similarity', similarity, 424, /colbert is not an embedding model/)
+    await refused(
+      '/models/tiny/v1/multi-vector',
+      { input: 'a' },
+      424,
+      /tiny is not a model with an embedding for each token/,
+    )
+    await refused('/models/colbert/embed_all', { inputs: [[1, 2]] }, 422, /takes texts, no token ids/)
+    await refused('/v1/multi-vector', { input: 'a', dimensions: 3 }, 422, /have 4 numbers/)
+    const long = 'cat '.repeat(30)
+    const document = { inputs: long, prompt_name: 'document' }
+    await refused('/models/colbert/embed_all', { ...document, truncate: false }, 422, /less than 12 tokens. Given: 33/)
+    await refused(
+      '/models/colbert/embed_all',
+      { ...document, truncation_direction: 'left' },
+      422,
+      /truncation_direction/,
+    )
+    await refused('/models/colbert/embed_all', { inputs: '' }, 400, /empty/)
+    t.is((await ask('/models/colbert/embed_all', document)).status, 200)
   } finally {
     await own.close()
   }

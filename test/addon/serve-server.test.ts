@@ -403,7 +403,10 @@ test('options are checked', async (t) => {
   const wrong: [object, RegExp][] = [
     [{ models: {} }, /models by name/],
     [{ models: { 'two words': embedder } }, /printable ASCII/],
-    [{ models: { a: {} } }, /a SentenceTransformer, a SparseEncoder, a CrossEncoder or a TextClassifier/],
+    [
+      { models: { a: {} } },
+      /a SentenceTransformer, a SparseEncoder, a MultiVectorEncoder, a CrossEncoder or a TextClassifier/,
+    ],
     [{ models: { a: embedder }, maxConcurrentRequests: 0 }, /maxConcurrentRequests/],
     [{ models: { a: embedder }, apiKeys: [''] }, /apiKeys/],
     [{ models: { a: embedder }, basePath: 'api' }, /basePath/],

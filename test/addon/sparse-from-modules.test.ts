@@ -64,6 +64,15 @@ test('a new masked language model is one', async (t) => {
   t.true((await model.encode('the man')).indices.length > 0)
 })
 
+test('a tokenizer with more tokens than the words of the head is refused', async (t) => {
+  const { config } = await Transformer.load(join(SPARSE, 'bert'), SPLADE)
+  const first = await Transformer.create({ ...config, vocab_size: 60 }, { tokenizer: join(SPARSE, 'bert'), ...SPLADE })
+  await t.throwsAsync(SparseEncoder.fromModules([first, new SpladePooling()]), {
+    code: 'ERR_INVALID_MODEL',
+    message: /at most 60 tokens.*found 73/,
+  })
+})
+
 test('a Router of weights and SPLADE encodes as the saved one of Python', async (t) => {
   const folder = join(ROUTER, 'learned')
   const document = [await Transformer.load(join(folder, DOCUMENT), SPLADE), new SpladePooling()]

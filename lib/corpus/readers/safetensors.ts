@@ -1,6 +1,7 @@
+import { damaged } from '../../io/damaged.js'
 import { openSafetensors } from '../../io/safetensors.js'
 import type { TensorFile } from '../../io/tensor-files.js'
-import { SparseEmbeddings } from '../../models/sparse-embeddings.js'
+import { SparseEmbeddings, type SparseEmbeddingsParts } from '../../models/sparse-embeddings.js'
 import { TokenEmbeddings } from '../../models/token-embeddings.js'
 import type { RowLayout } from '../rows.js'
 import { arrayOf, BLOCK_BYTES, misread, numberBytes, type RowBlock } from './block.js'
@@ -45,9 +46,18 @@ async function* rowBlocks(file: TensorFile, { kind, width }: RowLayout): AsyncGe
     } else {
       const indices = new Int32Array(await bytesAt(file, 'indices', at, length))
       const values = new Float32Array(await bytesAt(file, 'values', at, length))
-      yield { rows: new SparseEmbeddings({ indices, values, offsets: own, dimension: width }) }
+      yield { rows: sparseRows(file.path, { indices, values, offsets: own, dimension: width }) }
     }
     first = end
+  }
+}
+
+/** Places that do not rise are a fault of the file, and not of the caller. */
+function sparseRows(path: string, parts: SparseEmbeddingsParts): SparseEmbeddings {
+  try {
+    return new SparseEmbeddings(parts)
+  } catch (error) {
+    throw damaged(path, (error as Error).message, error)
   }
 }
 

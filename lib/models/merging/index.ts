@@ -1,2 +1,2 @@
-export { crossEncoders, sentenceTransformers } from './kinds.js'
+export { crossEncoders, multiVectorEncoders, sentenceTransformers } from './kinds.js'
 export { mergeModels } from './merge-models.js'

@@ -1,6 +1,9 @@
 import type { ModuleSpec, NativeAddon } from '../../native/types.js'
 import { type CrossEncoderFolder, headModule, readCrossEncoderFolder } from '../cross-encoder-folder.js'
 import { type ModelFolder, readModelFolder } from '../model-folder.js'
+import { hasWeights } from '../modules/index.js'
+import { type MultiVectorFolder, readMultiVectorFolder } from '../multi-vector/folder.js'
+import { writeMultiVectorFolder } from '../multi-vector/save.js'
 import { writeCrossEncoderFolder } from '../save-cross-encoder.js'
 import { type SavedWeights, writeModelFolder } from '../save-folder.js'
 import type { ModelFiles } from '../weights.js'
@@ -65,4 +68,29 @@ export const crossEncoders: ModelKind<CrossEncoderFolder> = {
   settings: ({ numLabels, activationFn }) => ({ 'the number of labels': numLabels, 'the activation': activationFn }),
   write: (folder, model, weights, target, version) =>
     writeCrossEncoderFolder(folder, model, weights, { target, version }),
+}
+
+export const multiVectorEncoders: ModelKind<MultiVectorFolder> = {
+  name: 'MultiVectorEncoder',
+  organization: '',
+  keepsPooler: true,
+  read: (path, getAddon) => readMultiVectorFolder(path, getAddon),
+  obstacle: ({ projectionInRoot, added, modules }) => {
+    if (projectionInRoot)
+      return "its projection lies beside the transformer, as Stanford's: save it with MultiVectorEncoder first"
+    return modules.some(({ type }, i) => added.has(i + 1) && hasWeights(type)) ? 'it has no projection yet' : undefined
+  },
+  modules: ({ modules }) => modules,
+  // Those that no file has are passed by as those without weights are.
+  files: ({ modules, added }) =>
+    modules.map((module, i) => (added.has(i + 1) ? { ...module, type: 'Normalize' as const } : module)),
+  settings: ({ first, modules }) => ({
+    modules: [first, ...modules.map(({ type }) => type)],
+    ...Object.fromEntries(modules.map(({ type, config }, i) => [`the module ${i + 1} (${type})`, config])),
+  }),
+  write: (folder, model, weights, target, version) => {
+    const { modules, description } = model
+    const card = { target, version, dimension: modules.at(-1)?.outputDimension ?? description.width }
+    return writeMultiVectorFolder(folder, model, weights, card)
+  },
 }

@@ -6,6 +6,7 @@ import type { Task } from '../modules/multi-vector-mask.js'
 import { type EncodeOptions, type ModelOptions, SOURCE_OPTIONS, type SourceOptions } from '../types.js'
 import { MAX_SIM_NAMES, type MaxSimName } from './folder.js'
 import { LambdaTokenPooling } from './lambda-token-pooling.js'
+import { TOKEN_PRECISIONS, type TokenPrecision } from './precision.js'
 import { type QueryExpansion, readQueryExpansion } from './query-expansion.js'
 
 /** How the vectors of a text become fewer. */
@@ -26,7 +27,8 @@ export interface MultiVectorLoadOptions extends Omit<ModelOptions, 'similarityFn
   seed?: number
 }
 
-export interface MultiVectorEncodeOptions
+/** `P`: the number type of the vectors. */
+export interface MultiVectorEncodeOptions<P extends TokenPrecision = 'float32'>
   extends Pick<
     EncodeOptions,
     'batchSize' | 'prompt' | 'promptName' | 'showProgressBar' | 'signal' | 'priority' | 'maxBatchTokens'
@@ -37,6 +39,11 @@ export interface MultiVectorEncodeOptions
   tokenPooling?: TokenPooling
   /** What the texts are: queries are expanded, and each kind has its length and skip list. Default: neither. */
   task?: Task
+  /**
+   * Of several texts: the number type of their vectors, as `TokenEmbeddings.toPrecision` has them: a half (`float16`), a quarter (`int8`)
+   * or a thirty-second (`binary`) of the bytes. Default `float32`.
+   */
+  precision?: P
 }
 
 const LOAD_OPTIONS = [
@@ -78,11 +85,10 @@ export function checkMaxSimName(name: unknown): void {
 
 const ENCODE_OPTIONS = [
   ...['batchSize', 'prompt', 'promptName', 'showProgressBar', 'signal', 'priority', 'maxBatchTokens'],
-  ...['normalizeEmbeddings', 'tokenPooling', 'task'],
+  ...['normalizeEmbeddings', 'tokenPooling', 'task', 'precision'],
 ]
 const ENCODE_NOT_BUILT = {
   outputValue: { harmless: ['token_embeddings'] },
-  precision: { harmless: ['float32'] },
   truncateDim: {},
   convertToNumpy: { harmless: [true], instead: 'the result is always TokenEmbeddings' },
   convertToTensor: { harmless: [false], instead: 'texts have different numbers of vectors' },
@@ -91,7 +97,7 @@ const ENCODE_NOT_BUILT = {
   chunkSize: { instead: 'one engine uses all cores' },
 }
 
-export function checkMultiVectorEncodeOptions(options: MultiVectorEncodeOptions): void {
+export function checkMultiVectorEncodeOptions(options: MultiVectorEncodeOptions<TokenPrecision>): void {
   checkOptions('encode', options, ENCODE_OPTIONS, ENCODE_NOT_BUILT)
   checkInteger('batchSize', options.batchSize, 1)
   checkType('normalizeEmbeddings', options.normalizeEmbeddings, 'boolean')
@@ -99,6 +105,7 @@ export function checkMultiVectorEncodeOptions(options: MultiVectorEncodeOptions)
   checkType('promptName', options.promptName, 'string')
   checkType('showProgressBar', options.showProgressBar, 'boolean')
   checkOneOf('task', options.task, ['query', 'document'])
+  checkOneOf('precision', options.precision, TOKEN_PRECISIONS)
   checkSignal(options.signal)
   checkPriority(options)
   checkPooling(options.tokenPooling)

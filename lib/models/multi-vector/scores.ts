@@ -1,16 +1,17 @@
 /** MaxSim of token embeddings, by the engine. */
 import { fromNative, invalidArgument, SentenceTorchError } from '../../errors.js'
 import { loadAddon } from '../../native/load.js'
-import type { MaxSimOptions, NativeAddon } from '../../native/types.js'
+import type { GivenCodes, GivenVectors, MaxSimOptions, NativeAddon } from '../../native/types.js'
 import { copyOf, type Embeddings, embeddings } from '../embeddings.js'
 import type { HierarchicalTokenPooling } from '../modules/hierarchical-token-pooling.js'
-import { TokenEmbeddings } from '../token-embeddings.js'
+import { type AnyTokenEmbeddings, TokenEmbeddings } from '../token-embeddings.js'
 import type { MaxSimName } from './folder.js'
+import { scalesOf } from './precision.js'
 
-/** What functions that compare texts take: the vectors of several, or those of one, [tokens, dimension]. */
-export type TokenEmbeddingsLike = TokenEmbeddings | Pick<Embeddings, 'data' | 'shape'>
+/** What functions that compare texts take: the vectors of several, in any precision, or those of one, [tokens, dimension]. */
+export type TokenEmbeddingsLike = AnyTokenEmbeddings | Pick<Embeddings, 'data' | 'shape'>
 
-function asTokens(value: TokenEmbeddingsLike, name: string): TokenEmbeddings {
+function asTokens(value: TokenEmbeddingsLike, name: string): AnyTokenEmbeddings {
   if (value instanceof TokenEmbeddings) return value
   const { data, shape } = (value ?? {}) as Embeddings
   if (
@@ -25,18 +26,23 @@ function asTokens(value: TokenEmbeddingsLike, name: string): TokenEmbeddings {
 }
 
 /** In memory of its own, so that nothing that happens to the caller's meanwhile is seen. */
-function owned(value: TokenEmbeddingsLike, name: string): TokenEmbeddings {
-  const { data, offsets, dimension } = asTokens(value, name)
-  return new TokenEmbeddings(copyOf(data, name), offsets.slice(), dimension)
+function owned(value: TokenEmbeddingsLike, name: string): AnyTokenEmbeddings {
+  return asTokens(value, name).owned((data) => copyOf(data, name))
 }
 
+function given({ data, offsets, precision, ranges, dimension }: AnyTokenEmbeddings): GivenVectors | GivenCodes {
+  if (precision === 'float32') return { data: data as Float32Array, offsets }
+  const codes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return { codes, precision, offsets, ...(precision === 'int8' && scalesOf(ranges, dimension)) }
+}
+
+/** @param a queries in memory that nobody changes meanwhile @param b documents, as well */
 async function compare(
   addon: NativeAddon,
-  queries: TokenEmbeddingsLike,
-  documents: TokenEmbeddingsLike,
+  a: AnyTokenEmbeddings,
+  b: AnyTokenEmbeddings,
   options: MaxSimOptions,
 ): Promise<Embeddings> {
-  const [a, b] = [owned(queries, 'queries'), owned(documents, 'documents')]
   if (a.dimension !== b.dimension) {
     const message = `Expected documents with vectors of ${a.dimension} numbers, as the queries have, but received ${b.dimension}`
     throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
@@ -48,7 +54,6 @@ async function compare(
   const columns = options.byRow ? 1 : b.length
   const scores = new Float32Array(a.length * columns)
   try {
-    const given = ({ data, offsets }: TokenEmbeddings) => ({ data, offsets })
     await addon.maxSim(given(a), given(b), a.dimension, options, scores)
   } catch (error) {
     throw fromNative(error, 'maxSim')
@@ -59,7 +64,8 @@ async function compare(
 /**
  * Late interaction of every query with every document: [queries, documents]. A score is the sum, over the query's vectors, of the
  * largest product with one of the document's; `meanmaxsim` divides it by the number of the query's vectors. A document without
- * vectors scores -1e9. Computed off the JavaScript thread, in blocks.
+ * vectors scores -1e9. Computed off the JavaScript thread, in blocks. Vectors in few bits are compared as `toPrecision('float32')` has them;
+ * bytes without ranges as numbers, as in Python.
  * Source: sentence-transformers `util.maxsim`, `util.mean_maxsim`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the widths differ
  */
@@ -68,6 +74,16 @@ export function maxSimMatrix(
   queries: TokenEmbeddingsLike,
   documents: TokenEmbeddingsLike,
   addon: NativeAddon = loadAddon(),
+): Promise<Embeddings> {
+  return compare(addon, owned(queries, 'queries'), owned(documents, 'documents'), { mean: name === 'meanmaxsim' })
+}
+
+/** @internal {@link maxSimMatrix} without a copy of the vectors, which nobody changes meanwhile. */
+export function maxSimInPlace(
+  name: MaxSimName,
+  queries: AnyTokenEmbeddings,
+  documents: AnyTokenEmbeddings,
+  addon: NativeAddon,
 ): Promise<Embeddings> {
   return compare(addon, queries, documents, { mean: name === 'meanmaxsim' })
 }
@@ -83,7 +99,8 @@ export async function maxSimPairs(
   documents: TokenEmbeddingsLike,
   addon: NativeAddon = loadAddon(),
 ): Promise<Float32Array> {
-  return (await compare(addon, queries, documents, { mean: name === 'meanmaxsim', byRow: true })).data
+  const options = { mean: name === 'meanmaxsim', byRow: true }
+  return (await compare(addon, owned(queries, 'queries'), owned(documents, 'documents'), options)).data
 }
 
 /** Joins vectors of every text. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { SentenceTorchError } from '../../errors.js'
 import { throwIfAborted } from '../../io/abort.js'
 import type { NativeAddon } from '../../native/types.js'
 import type { BaseParts } from '../base-model.js'
@@ -13,6 +14,13 @@ import { readWordWeights } from '../word-weights.js'
 import { joinedNames, type Network, networkOf, networkSpecs, type RouterFolder } from './networks.js'
 import { type Entry, readRouter } from './read.js'
 
+/** @throws SentenceTorchError ERR_NOT_IMPLEMENTED for a route that ends in a SparseAutoEncoder */
+export function checkSparseRoute(...[types, where, code]: Parameters<typeof checkSparseOrder>): void {
+  checkSparseOrder(types, where, code)
+  if (!types.includes('SparseAutoEncoder')) return
+  throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${where} has a SparseAutoEncoder: not built in a Router`)
+}
+
 /** Reads the Router of a sparse encoder's folder. @throws as `readRouter` */
 export function readSparseRouter(
   root: string,
@@ -20,7 +28,7 @@ export function readSparseRouter(
   at: number,
   getAddon: () => NativeAddon,
 ): Promise<RouterFolder> {
-  return readRouter(root, entries, at, getAddon, { check: checkSparseOrder, first: readFirst })
+  return readRouter(root, entries, at, getAddon, { check: checkSparseRoute, first: readFirst })
 }
 
 async function readFirst(folder: string, type: FirstModuleName, getAddon: () => NativeAddon) {

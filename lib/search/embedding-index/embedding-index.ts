@@ -4,7 +4,7 @@ import { SparseEmbeddings } from '../../models/sparse-embeddings.js'
 import { TokenEmbeddings } from '../../models/token-embeddings.js'
 import { loadAddon } from '../../native/load.js'
 import type { Metric } from '../../native/types.js'
-import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType } from '../../options.js'
+import { checkInteger, checkOptions, checkSignal, checkType } from '../../options.js'
 import type { SearchEngine } from '../blocks.js'
 import type { SparseEngine } from '../inverted-index.js'
 import type { ScoreFunction } from '../score-function.js'
@@ -57,7 +57,8 @@ export interface IndexRows {
 export interface CreateIndexOptions extends IndexRows {
   /**
    * How rows are compared first: `float32` with all numbers, `int8` with a byte, `binary` with a bit for each number. The candidates are
-   * then scored by their full vectors. Default `float32`.
+   * then scored by their full vectors. Of vectors of tokens: how they are stored and compared, also `float16`. Default: that of the
+   * vectors, `float32`.
    */
   precision?: IndexPrecision
   /**
@@ -109,7 +110,7 @@ type Engine = SearchEngine & CodeEngine & SparseEngine
  * ```
  *
  * Sparse rows are in memory as an inverted index while the index is open. Vectors of tokens are read block by block, at most 64 MB at a
- * time, and every text is compared.
+ * time, and every text is compared, by the numbers that the precision of the index keeps.
  */
 export class EmbeddingIndex {
   readonly #file: IndexFile
@@ -125,7 +126,8 @@ export class EmbeddingIndex {
   private constructor(file: IndexFile, addon: () => Engine, keptBytes?: number) {
     this.#file = file
     this.#addon = addon
-    this.#codes = new CodeStore(file.head)
+    const isDense = (file.head.kind ?? 'dense') === 'dense'
+    this.#codes = new CodeStore(isDense ? file.head : { ...file.head, precision: 'float32' })
     this.#vectors = new VectorStore(file, keptBytes)
     this.#sparse = new SparseStore(addon)
     this.#tokens = new TokenStore(file)
@@ -141,22 +143,22 @@ export class EmbeddingIndex {
     checkOptions('EmbeddingIndex.create', options, [
       ...['embeddings', 'ids', 'texts', 'precision', 'scoreFunction', 'model', 'modelName'],
     ])
-    const { precision = 'float32', model, modelName } = options
+    const { embeddings: given, model, modelName } = options
+    const { precision = given instanceof TokenEmbeddings ? given.precision : 'float32' } = options
     checkType('modelName', modelName, 'string')
     if (model === undefined) {
       if (modelName !== undefined) throw invalidArgument('modelName', 'a model beside it', modelName)
     } else checkModelKind(model)
-    checkOneOf('precision', precision, ['float32', 'int8', 'binary'])
-    const kind = kindOf(options.embeddings)
+    const kind = kindOf(given)
     const scoreFunction = scoreOf(kind, options.scoreFunction)
     checkPrecision(kind, precision, scoreFunction)
-    const embeddings = ownRows(options.embeddings, 'embeddings')
+    const embeddings = ownRows(given, 'embeddings')
     const settings: IndexSettings = {
       ...{ dimension: dimensionOf(embeddings), precision, scoreFunction },
       ...(kind !== 'dense' && { kind }),
       ...{ hasIds: options.ids !== undefined, hasTexts: options.texts !== undefined },
     }
-    if (settings.dimension === 0) throw invalidArgument('embeddings', 'rows of at least one number', options.embeddings)
+    if (settings.dimension === 0) throw invalidArgument('embeddings', 'rows of at least one number', given)
     if (model) settings.model = await identityOf(model, settings.dimension, modelName)
     const data = await segmentOf(settings, { ...options, embeddings })
     return EmbeddingIndex.#loaded(await IndexFile.create(path, settings, data))
@@ -255,8 +257,8 @@ export class EmbeddingIndex {
     checkInteger('topK', topK, 1)
     checkInteger('rescoreMultiplier', options.rescoreMultiplier, 1)
     checkSignal(signal)
-    if (precision === 'float32' && options.rescoreMultiplier !== undefined) {
-      const message = 'rescoreMultiplier is for int8 and binary: an index of float32 compares full vectors'
+    if ((precision === 'float32' || this.kind !== 'dense') && options.rescoreMultiplier !== undefined) {
+      const message = `rescoreMultiplier is for embeddings in int8 and binary: an index of ${KIND_NAMES[this.kind]} in ${precision} scores each row once`
       throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
     const asked = ownRows(queries, 'queries')

@@ -5,13 +5,15 @@
 //   8192        segments, one for each addition: 512 bytes about it, then its parts, each from a multiple of 64 bytes on
 //
 // Of sparse rows, `vectors` are the values, `codes` their columns (32 bits); of texts with a vector for each token, `vectors` are
-// these. `factors` of both say where each row ends (32 bits). Such files have format 2.
+// these in the index's precision, and `codes` of int8 the ranges of the segment. `factors` of both say where each row ends (32 bits).
+// Such files have format 2.
 //
 // A head says where the segments end. What lies behind that is left of an addition that was cut off.
 import { SentenceTorchError } from '../../errors.js'
 import { damaged } from '../../io/damaged.js'
 import { boolean, integer, object, oneOf, optional, parseJson, type Schema } from '../../io/schema.js'
 import type { MaxSimName } from '../../models/multi-vector/folder.js'
+import { entriesOf, TOKEN_ARRAYS, TOKEN_PRECISIONS, type TokenPrecision } from '../../models/multi-vector/precision.js'
 import type { Metric } from '../../native/types.js'
 import { ofBlock, toBlock } from './blocks.js'
 import { identitySchema, type ModelIdentity } from './model-identity.js'
@@ -30,8 +32,8 @@ const size = integer(0, Number.MAX_SAFE_INTEGER)
 /** What the rows of an index are: embeddings, sparse ones, or texts with a vector for each token. */
 export type RowKind = 'dense' | 'sparse' | 'tokens'
 
-/** How the rows of an index are compared first. */
-export type IndexPrecision = 'float32' | 'int8' | 'binary'
+/** How the rows of an index are compared first; of vectors of tokens, how they are stored. */
+export type IndexPrecision = TokenPrecision
 
 /** What an index is, from its first row on. */
 export interface IndexSettings {
@@ -63,7 +65,7 @@ const headSchema: Schema<Head> = object({
   rows: integer(0, 2 ** 31 - 1),
   end: size,
   dimension: integer(1, 1_000_000),
-  precision: oneOf('float32', 'int8', 'binary'),
+  precision: oneOf(...TOKEN_PRECISIONS),
   kind: optional(oneOf('dense', 'sparse', 'tokens')),
   scoreFunction: oneOf('cosine', 'dot', 'euclidean', 'manhattan', 'maxsim', 'meanmaxsim'),
   hasIds: boolean,
@@ -107,6 +109,11 @@ export interface Segment {
   rows: number
   parts: Record<PartName, Part>
   end: number
+}
+
+/** Bytes of a token's vector. */
+export function vectorBytes({ precision, dimension }: Pick<Head, 'precision' | 'dimension'>): number {
+  return TOKEN_ARRAYS[precision].BYTES_PER_ELEMENT * entriesOf(precision, dimension)
 }
 
 /** Bytes of a row of codes: of bits in whole words of 64. */
@@ -175,9 +182,12 @@ function sizesOf(head: Head, { rows, parts }: SegmentRecord): Partial<Record<Par
       codes: 4 * Math.floor(parts.codes.bytes / 4),
       factors: 4 * rows,
     }
+  if (head.kind === 'tokens') {
+    const bytes = vectorBytes(head)
+    const codes = head.precision === 'int8' ? 8 * head.dimension : 0
+    return { vectors: bytes * Math.floor(parts.vectors.bytes / bytes), codes, factors: 4 * rows }
+  }
   const vector = 4 * head.dimension
-  if (head.kind === 'tokens')
-    return { vectors: vector * Math.floor(parts.vectors.bytes / vector), codes: 0, factors: 4 * rows }
   const factors = head.precision === 'int8' ? 4 * rows : 0
   return { vectors: vector * rows, codes: rows * codeBytes(head), factors }
 }

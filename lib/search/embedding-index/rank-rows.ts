@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../errors.js'
 import type { MaxSimName } from '../../models/multi-vector/folder.js'
-import type { TokenEmbeddings } from '../../models/token-embeddings.js'
+import type { AnyTokenEmbeddings } from '../../models/token-embeddings.js'
 import { MaxSimHits } from '../max-sim-hits.js'
 import type { SearchHit } from '../search-options.js'
 import type { TokenStore } from './token-store.js'
@@ -19,7 +19,7 @@ interface RankOptions {
  */
 export async function rankRows(
   store: TokenStore,
-  queries: TokenEmbeddings,
+  queries: AnyTokenEmbeddings,
   among: readonly (readonly number[])[],
   { similarity, topK, rows, signal }: RankOptions,
 ): Promise<SearchHit[][]> {
@@ -31,7 +31,7 @@ export async function rankRows(
     if (wrong !== undefined) throw invalidArgument(`among[${q}]`, `rows from 0 to ${rows - 1}`, wrong)
     const numbers = [...new Set(given)].sort((a, b) => a - b)
     const hits = new MaxSimHits(queries.slice(q, q + 1), similarity, Math.min(topK, numbers.length))
-    if (numbers.length > 0) await hits.add(await store.some(numbers), 0, signal)
+    if (numbers.length > 0) await hits.add(await store.some(numbers), 0, signal, false)
     const [list = []] = await hits.lists()
     found.push(list.map(({ corpusId, score }) => ({ corpusId: numbers[corpusId]!, score })))
   }

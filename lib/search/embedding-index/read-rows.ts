@@ -1,12 +1,11 @@
 import { damaged } from '../../io/damaged.js'
 import { embeddings } from '../../models/embeddings.js'
 import { SparseEmbeddings } from '../../models/sparse-embeddings.js'
-import { TokenEmbeddings } from '../../models/token-embeddings.js'
-import type { Segment } from './format.js'
+import { type Segment, vectorBytes } from './format.js'
 import type { IndexFile } from './index-file.js'
 import type { OwnRows } from './row-kinds.js'
 import type { OwnIndexRows } from './segment-data.js'
-import { readEnds } from './token-store.js'
+import { readEnds, readRanges, tokensOf } from './token-store.js'
 
 /** Bytes of vectors, or of texts, that are read at once. */
 const BLOCK_BYTES = 2 ** 25
@@ -56,14 +55,19 @@ async function vectorColumn(file: IndexFile, segment: Segment): Promise<Column<O
       embeddings(await floats(from * dimension, (to - from) * dimension), to - from, dimension)
     return { end: (row) => 4 * dimension * row, read }
   }
-  const width = kind === 'tokens' ? dimension : 1
-  const ends = await readEnds(file, segment, vectors.bytes / (4 * width))
-  const end = (row: number) => 4 * width * ends[row]!
+  const bytes = kind === 'tokens' ? vectorBytes(file.head) : 4
+  const ends = await readEnds(file, segment, vectors.bytes / bytes)
+  const ranges = kind === 'tokens' ? await readRanges(file, segment) : undefined
+  const end = (row: number) => bytes * ends[row]!
   const read = async (from: number, to: number) => {
     const [start, count] = [ends[from]!, ends[to]! - ends[from]!]
+    if (kind === 'tokens') {
+      const part = new Uint8Array(count * bytes)
+      await file.read(part, vectors.start + start * bytes)
+      return tokensOf(file.head, ends.subarray(from, to + 1), part, ranges)
+    }
     const offsets = ends.slice(from, to + 1).map((offset) => offset - start)
-    const values = await floats(start * width, count * width)
-    if (kind === 'tokens') return new TokenEmbeddings(values, offsets, dimension)
+    const values = await floats(start, count)
     const indices = new Int32Array(count)
     await file.read(new Uint8Array(indices.buffer), codes.start + 4 * start)
     return new SparseEmbeddings({ indices, values, offsets, dimension })

@@ -1,9 +1,10 @@
 // What the rows of an index are: embeddings, sparse ones, or the vectors of a text's tokens.
-import { invalidArgument } from '../../errors.js'
+import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { copyOf, type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../../models/embeddings.js'
 import { MAX_SIM_NAMES, type MaxSimName } from '../../models/multi-vector/folder.js'
+import { TOKEN_PRECISIONS } from '../../models/multi-vector/precision.js'
 import { SparseEmbeddings } from '../../models/sparse-embeddings.js'
-import { TokenEmbeddings } from '../../models/token-embeddings.js'
+import { type AnyTokenEmbeddings, TokenEmbeddings } from '../../models/token-embeddings.js'
 import type { Metric } from '../../native/types.js'
 import { checkOneOf } from '../../options.js'
 import { checkFinite } from '../blocks.js'
@@ -11,9 +12,9 @@ import { metricOf, type ScoreFunction } from '../score-function.js'
 import { codesOf } from './codes.js'
 import type { IndexPrecision, IndexSettings, PartName, RowKind } from './format.js'
 
-export type IndexRowsLike = EmbeddingsLike | SparseEmbeddings | TokenEmbeddings
+export type IndexRowsLike = EmbeddingsLike | SparseEmbeddings | AnyTokenEmbeddings
 /** Rows in memory that is ours alone. */
-export type OwnRows = Embeddings | SparseEmbeddings | TokenEmbeddings
+export type OwnRows = Embeddings | SparseEmbeddings | AnyTokenEmbeddings
 
 export const KIND_NAMES: Record<RowKind, string> = {
   dense: 'embeddings',
@@ -35,8 +36,14 @@ export function ownRows(value: IndexRowsLike, name: string): OwnRows {
     })
   }
   if (!(value instanceof TokenEmbeddings)) return ownEmbeddings(value, name)
-  const { data, offsets, dimension } = value
-  return new TokenEmbeddings(copyOf(data, name), offsets.slice(), dimension)
+  return value.owned((data) => copyOf(data, name))
+}
+
+/** Vectors of tokens in the precision of the index. @throws SentenceTorchError ERR_INVALID_ARGUMENT for those in another, less exact one */
+export async function inPrecision(name: string, rows: OwnRows, { precision }: IndexSettings): Promise<OwnRows> {
+  if (!(rows instanceof TokenEmbeddings) || rows.precision === precision) return rows
+  if (rows.precision === 'float32') return rows.toPrecision(precision)
+  throw invalidArgument(name, `vectors of ${precision}, as the index has, or of float32`, `those of ${rows.precision}`)
 }
 
 export function dimensionOf(rows: OwnRows): number {
@@ -56,8 +63,9 @@ export function scoreOf(kind: RowKind, score: ScoreFunction | MaxSimName | undef
 
 /** @throws SentenceTorchError ERR_INVALID_ARGUMENT for codes that there are not */
 export function checkPrecision(kind: RowKind, precision: IndexPrecision, scoreFunction: Metric | MaxSimName): void {
-  if (precision === 'float32') return
-  if (kind !== 'dense') throw invalidArgument(`precision of ${KIND_NAMES[kind]}`, 'float32', precision)
+  const known = { dense: ['float32', 'int8', 'binary'], sparse: ['float32'], tokens: TOKEN_PRECISIONS }[kind]
+  checkOneOf(kind === 'dense' ? 'precision' : `precision of ${KIND_NAMES[kind]}`, precision, known)
+  if (kind !== 'dense' || precision === 'float32') return
   if (scoreFunction !== 'cosine' && scoreFunction !== 'dot')
     throw invalidArgument(`scoreFunction of the precision ${precision}`, 'cosine or dot', scoreFunction)
 }
@@ -65,8 +73,16 @@ export function checkPrecision(kind: RowKind, precision: IndexPrecision, scoreFu
 /** @throws SentenceTorchError ERR_INVALID_DATA for a row that is not finite, by its number; sparse rows are finite */
 export function checkFiniteRows(rows: OwnRows, name: string): void {
   if ('shape' in rows) checkFinite(rows, name)
-  else if (rows instanceof TokenEmbeddings) {
-    for (let i = 0; i < rows.length; i++) checkFinite(rows.row(i), `${name}.row(${i})`)
+  else if (rows instanceof TokenEmbeddings && rows.precision === 'float32') {
+    for (let i = 0; i < rows.length; i++) checkFinite(rows.row(i) as Embeddings, `${name}.row(${i})`)
+  } else if (rows instanceof TokenEmbeddings && rows.precision === 'float16') {
+    const at = (rows.data as Uint16Array).findIndex((bits) => (bits & 0x7c00) === 0x7c00)
+    if (at === -1) return
+    const row = rows.offsets.findLastIndex((offset) => offset <= Math.floor(at / rows.dimension))
+    throw new SentenceTorchError(
+      'ERR_INVALID_DATA',
+      `Expected finite numbers in ${name}.row(${row}), found one beyond float16`,
+    )
   }
 }
 
@@ -76,8 +92,11 @@ export async function packRows(rows: OwnRows, settings: IndexSettings): Promise<
     const { indices, values, offsets } = rows
     return { vectors: bytesOf(values), codes: bytesOf(indices), factors: bytesOf(offsets.subarray(1)) }
   }
-  if (rows instanceof TokenEmbeddings)
-    return { vectors: bytesOf(rows.data), factors: bytesOf(rows.offsets.subarray(1)) }
+  if (rows instanceof TokenEmbeddings) {
+    const { data, offsets, dimension, precision } = rows
+    const parts = { vectors: bytesOf(data), factors: bytesOf(offsets.subarray(1)) }
+    return precision === 'int8' ? { ...parts, codes: bytesOf(rows.ranges?.data ?? unitRanges(dimension)) } : parts
+  }
   const { codes, factors } = await codesOf(rows, settings)
   return { vectors: bytesOf(rows.data), codes, factors: bytesOf(factors) }
 }
@@ -95,6 +114,11 @@ export function checkRows(
     throw invalidArgument(name, `rows of ${dimension} numbers, as the index has`, `rows of ${dimensionOf(rows)}`)
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Uint8Array {
+/** The ranges in which bytes stand for themselves. */
+function unitRanges(dimension: number): Float32Array {
+  return new Float32Array(2 * dimension).fill(-128.5, 0, dimension).fill(126.5, dimension)
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)
 }

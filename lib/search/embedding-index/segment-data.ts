@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../errors.js'
 import type { IndexSettings } from './format.js'
-import { checkFiniteRows, countOf, type OwnRows, packRows } from './row-kinds.js'
+import { checkFiniteRows, countOf, inPrecision, type OwnRows, packRows } from './row-kinds.js'
 import { packTexts, type SegmentData } from './write-segment.js'
 
 /** Rows of an index in memory that is ours alone, with ids and texts where it has them. */
@@ -20,11 +20,14 @@ export async function segmentOf(
   checkTexts('texts', texts, rows, settings.hasTexts)
   checkFiniteRows(embeddings, 'embeddings')
   if (rows === 0) return undefined
+  const stored = await inPrecision('embeddings', embeddings, settings)
+  // What is too large for float16.
+  if (stored !== embeddings) checkFiniteRows(stored, 'embeddings')
   const [id, text] = [ids, texts].map((list) => (list === undefined ? undefined : packTexts(list)))
   return {
     rows,
     parts: {
-      ...(await packRows(embeddings, settings)),
+      ...(await packRows(stored, settings)),
       ...(id && { idPlaces: id.places, ids: id.bytes }),
       ...(text && { textPlaces: text.places, texts: text.bytes }),
     },

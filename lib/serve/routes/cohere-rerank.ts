@@ -31,7 +31,7 @@ export const cohereRerankRoute = post({
   },
   example: { query: 'What is Deep Learning?', documents: ['Deep Learning is ...', 'It rains.'], top_n: 1 },
   answer: {
-    description: 'The documents, the best first, with scores from 0 to 1',
+    description: 'The documents, the best first, with scores from 0 to 1; of a multi-vector encoder from -1 to 1',
     schema: {
       type: 'object',
       properties: {

@@ -15,7 +15,7 @@ export const decodeRoute = post({
   answer: { description: 'A text for each row of ids', schema: { type: 'array', items: { type: 'string' } } },
   async handle(call, { ids, model, skip_special_tokens }) {
     checkBatch(ids, 'ids', call)
-    const lease = call.lease(['embedding', 'reranker', 'classifier'], model)
+    const lease = call.lease(['embedding', 'sparse', 'multi-vector', 'reranker', 'classifier'], model)
     call.takeTexts(ids.items.length)
     const { tokenizer } = transformerOf(lease.model)
     return json(ids.items.map((row) => tokenizer.decode(row, { skipSpecialTokens: skip_special_tokens })))

@@ -1,15 +1,19 @@
 import type { Embeddings } from '../../models/embeddings.js'
+import { MultiVectorEncoder } from '../../models/multi-vector-encoder.js'
 import { embedTokens } from '../embed.js'
+import { embedVectors, taskOfPrompt, textsOf } from '../embed-vectors.js'
 import { inputs, model, promptName, truncate, truncationDirection } from '../inputs.js'
 import { jsonRow } from '../numbers.js'
+import { checkBatch } from '../prepare.js'
 import { post } from '../route.js'
 
-/** Source: text-embeddings-inference `embed_all`. */
+/** Source: text-embeddings-inference `embed_all`, which has no models with an embedding for each token. */
 export const embedAllRoute = post({
   method: 'POST',
   path: '/embed_all',
   tag: 'Text Embeddings Inference',
-  summary: 'Embeddings of all tokens of texts, without pooling',
+  summary:
+    'Embeddings of all tokens, without pooling; a multi-vector encoder is told by the prompts query and document what texts are',
   fields: { inputs, model, truncate, truncation_direction: truncationDirection, prompt_name: promptName },
   example: { inputs: 'What is Deep Learning?' },
   answer: {
@@ -17,15 +21,26 @@ export const embedAllRoute = post({
     schema: { type: 'array', items: { type: 'array', items: { type: 'array', items: { type: 'number' } } } },
   },
   async handle(call, body) {
-    const found = await embedTokens(call, {
-      inputs: body.inputs,
-      name: 'inputs',
-      model: body.model,
-      cutting: { truncate: body.truncate, direction: body.truncation_direction },
-      promptName: body.prompt_name,
-      normalize: false,
-    })
-    return { body: pieces(found), type: 'application/json' }
+    const lease = call.lease(['embedding', 'multi-vector'], body.model)
+    const cutting = { truncate: body.truncate, direction: body.truncation_direction }
+    const promptName = body.prompt_name
+    const shared = { name: 'inputs', cutting, promptName }
+    if (!(lease.model instanceof MultiVectorEncoder)) {
+      const found = await embedTokens(call, {
+        ...shared,
+        inputs: body.inputs,
+        model: body.model,
+        lease,
+        normalize: false,
+      })
+      return { body: pieces(found), type: 'application/json' }
+    }
+    checkBatch(body.inputs, 'inputs', call)
+    const texts = textsOf(body.inputs.items, 'inputs')
+    call.takeTexts(texts.length)
+    const task = taskOfPrompt(promptName)
+    const found = await embedVectors(call, { ...lease, model: lease.model }, { ...shared, texts, task })
+    return { body: pieces([...found]), type: 'application/json' }
   },
 })
 

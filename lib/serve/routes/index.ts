@@ -9,6 +9,7 @@ import { embedSparseRoute } from './embed-sparse.js'
 import { feedbackRoute } from './feedback.js'
 import { healthRoute, readyRoute } from './health.js'
 import { infoRoute } from './info.js'
+import { jinaMultiVectorRoute } from './jina-multi-vector.js'
 import { learnRoute } from './learn.js'
 import { metricsRoute } from './metrics.js'
 import { openAiEmbeddingsRoute } from './openai-embeddings.js'
@@ -26,7 +27,7 @@ export const routes: readonly Route[] = [
   ...[embedRoute, embedAllRoute, embedSparseRoute, similarityRoute, rerankRoute, predictRoute],
   ...[tokenizeRoute, decodeRoute, rootRoute, infoRoute],
   ...[openAiEmbeddingsRoute, openAiModelsRoute, openAiModelRoute],
-  cohereRerankRoute,
+  ...[cohereRerankRoute, jinaMultiVectorRoute],
   ...[feedbackRoute, learnRoute, rollbackRoute],
   ...[healthRoute, readyRoute, metricsRoute, statusRoute, pageRoute],
   ...docsRoutes(() => routes),

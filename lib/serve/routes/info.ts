@@ -1,3 +1,5 @@
+import { MultiVectorEncoder } from '../../models/multi-vector-encoder.js'
+import type { SentenceTransformer } from '../../models/sentence-transformer.js'
 import { SparseEncoder } from '../../models/sparse-encoder.js'
 import type { Service } from '../call.js'
 import { labelsOf } from '../predict.js'
@@ -58,24 +60,33 @@ function described(name: string, served: ServedModel) {
     served_model_name: name,
     model_version: version,
     model_type: typeOf(task, model),
-    max_input_length: transformer.tokenizer.maxSeqLength,
+    max_input_length:
+      transformer instanceof MultiVectorEncoder
+        ? transformer.tokenPlan().most('document')
+        : transformer.tokenizer.maxSeqLength,
     prompts: Object.keys(transformer.prompts),
   }
 }
 
-/** TEI tells of a sparse model by its pooling. */
+/** TEI tells of a sparse model by its pooling. One with an embedding for each token has none. */
 function typeOf(task: ModelTask, model: AnyModel): object {
-  return task === 'embedding' || task === 'sparse' ? { embedding: embeddingOf(model) } : { [task]: labels(model) }
+  const isEmbedding = task !== 'reranker' && task !== 'classifier'
+  return isEmbedding ? { embedding: embeddingOf(model) } : { [task]: labels(model) }
 }
 
 function embeddingOf(model: AnyModel): object {
   if (!('modules' in model)) return {}
-  const pooling = model.modules.find(({ type }) => type === 'Pooling')?.modes
   return {
-    pooling: Array.isArray(pooling) ? pooling.join('+') : model instanceof SparseEncoder ? 'splade' : 'mean',
+    pooling: poolingOf(model),
     dimensions: model.embeddingDimension,
     similarity: model.similarityFnName,
   }
+}
+
+function poolingOf(model: SentenceTransformer | SparseEncoder | MultiVectorEncoder): string {
+  if (model instanceof MultiVectorEncoder) return 'none'
+  const modes = model.modules.find(({ type }) => type === 'Pooling')?.modes
+  return Array.isArray(modes) ? modes.join('+') : model instanceof SparseEncoder ? 'splade' : 'mean'
 }
 
 function labels(model: AnyModel): object {

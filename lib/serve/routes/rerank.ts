@@ -1,4 +1,6 @@
+import { MultiVectorEncoder } from '../../models/multi-vector-encoder.js'
 import type { Call } from '../call.js'
+import { scoreVectors } from '../embed-vectors.js'
 import { empty } from '../errors.js'
 import { flag, listOf, optional, text } from '../fields.js'
 import { model, truncate, truncationDirection } from '../inputs.js'
@@ -26,7 +28,7 @@ export const rerankRoute = post({
   method: 'POST',
   path: '/rerank',
   tag: 'Text Embeddings Inference',
-  summary: 'Texts by their score with a query',
+  summary: 'Texts by their score with a query: by a cross-encoder, or by late interaction of a multi-vector encoder',
   fields: {
     query: text,
     texts: listOf(text, 'an array of strings'),
@@ -60,9 +62,12 @@ export async function rank(call: Call, request: RankRequest): Promise<Ranked[]> 
   if (texts.length === 0) throw empty(name)
   // As in TEI a text may be empty beside its query.
   checkBatch({ items: texts.map((each) => query + each), isSingle: false }, name, call)
-  const lease = call.lease(['reranker'], model)
+  const lease = call.lease(['reranker', 'multi-vector'], model)
   call.takeTexts(texts.length)
   const items = texts.map((each) => [query, each] as const)
-  const rows = await predict(call, lease, { items, name, cutting, rawScores })
-  return rows.map(([score], index) => ({ index, score: score! })).sort((a, b) => b.score - a.score)
+  const scores =
+    lease.model instanceof MultiVectorEncoder
+      ? await scoreVectors(call, { ...lease, model: lease.model }, { query, texts, name, cutting, isRaw: rawScores })
+      : (await predict(call, lease, { items, name, cutting, rawScores })).map(([score]) => score!)
+  return scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score)
 }

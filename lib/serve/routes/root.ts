@@ -3,6 +3,7 @@ import { ServeError } from '../errors.js'
 import { post, type Reply, type Route } from '../route.js'
 import { type ModelTask, taskOf } from '../served-model.js'
 import { embedRoute } from './embed.js'
+import { embedAllRoute } from './embed-all.js'
 import { embedSparseRoute } from './embed-sparse.js'
 import { predictRoute } from './predict.js'
 import { rerankRoute } from './rerank.js'
@@ -12,6 +13,7 @@ import { similarityRoute } from './similarity.js'
 const USUAL: Record<ModelTask, Route> = {
   embedding: embedRoute,
   sparse: embedSparseRoute,
+  'multi-vector': embedAllRoute,
   reranker: rerankRoute,
   classifier: predictRoute,
 }

@@ -35,7 +35,7 @@ export const tokenizeRoute = post({
   },
   async handle(call, { inputs, model, add_special_tokens, prompt_name }) {
     checkBatch(inputs, 'inputs', call)
-    const lease = call.lease(['embedding', 'reranker', 'classifier'], model)
+    const lease = call.lease(['embedding', 'sparse', 'multi-vector', 'reranker', 'classifier'], model)
     call.takeTexts(inputs.items.length)
     const transformer = transformerOf(lease.model)
     const { tokenizer } = transformer

@@ -23,6 +23,7 @@ export interface NamedSources {
 export class NamesOfArguments {
   readonly #args: Readonly<NamingArguments>
   readonly #byColumn: boolean
+  readonly #tasks: readonly string[]
   /** Text columns by the name of their dataset; '' for a single dataset. */
   readonly #columns = new Map<string, Set<string>>()
   /** Streams whose columns are not known yet. */
@@ -30,10 +31,17 @@ export class NamesOfArguments {
 
   /**
    * @param byColumn whether columns have prompts and lengths of their own
+   * @param tasks of texts, which have lengths of their own
    * @throws ERR_INVALID_ARGUMENT with the closest name that exists
    */
-  constructor(args: Readonly<NamingArguments>, sources: NamedSources, byColumn: boolean) {
+  constructor(
+    args: Readonly<NamingArguments>,
+    sources: NamedSources,
+    byColumn: boolean,
+    tasks: readonly string[] = [],
+  ) {
     this.#args = args
+    this.#tasks = tasks
     this.#byColumn = byColumn
     for (const which of ['trainDataset', 'evalDataset'] as const) {
       const source = sources[which]
@@ -91,7 +99,8 @@ export class NamesOfArguments {
     }
     const known = this.#unread.size === 0
     if (known && typeof maxSeqLength === 'object' && maxSeqLength !== null) {
-      checkNames('maxSeqLength', Object.keys(maxSeqLength), 'column', this.#columnsOfAll())
+      const what = this.#tasks.length === 0 ? 'column' : 'column or task'
+      checkNames('maxSeqLength', Object.keys(maxSeqLength), what, [...this.#columnsOfAll(), ...this.#tasks])
     }
     if (prompts === null || typeof prompts === 'string') return
     for (const [name, value] of Object.entries(prompts)) {

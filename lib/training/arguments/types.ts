@@ -69,7 +69,7 @@ export interface TrainingArguments {
    */
   routerMapping: RouterMapping
   /**
-   * Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model. Default
+   * Limit of tokens in a text; of multi-vector models also by task (`query`, `document`). `null`: the model's. Default
    * `null`. Not in sentence-transformers.
    */
   maxSeqLength: number | Readonly<Record<string, number>> | null
@@ -305,7 +305,7 @@ export interface PartialTrainingArguments {
    */
   routerMapping?: RouterMapping
   /**
-   * Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model. Default
+   * Limit of tokens in a text; of multi-vector models also by task (`query`, `document`). `null`: the model's. Default
    * `null`. Not in sentence-transformers.
    */
   maxSeqLength?: number | Readonly<Record<string, number>> | null

@@ -2,13 +2,18 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { embeddings } from '../../../lib/models/embeddings.js'
+import { SparseEmbeddings } from '../../../lib/models/sparse-embeddings.js'
+import { TokenEmbeddings } from '../../../lib/models/token-embeddings.js'
 import { EmbeddingIndex } from '../../../lib/search/embedding-index/embedding-index.js'
 import {
   codeBytes,
   HEAD_BYTES,
+  type IndexPrecision,
   PARTS,
   type PartName,
+  type RowKind,
   SEGMENT_BYTES,
+  vectorBytes,
 } from '../../../lib/search/embedding-index/format.js'
 import { IndexFile } from '../../../lib/search/embedding-index/index-file.js'
 import { packTexts } from '../../../lib/search/embedding-index/write-segment.js'
@@ -21,11 +26,47 @@ const [ROWS, DIMENSION, ALIGNMENT] = [3, 4, 64]
 const ids = packTexts(['a', '', 'ä'])
 const bytes = (length: number) => Uint8Array.from({ length }, (_, i) => i)
 const floats = (length: number) => new Uint8Array(Float32Array.from({ length }, (_, i) => Math.sin(i)).buffer)
-/** Bytes of the parts of an index of this precision. */
-const partsOf = (precision: 'int8' | 'binary'): Record<PartName, Uint8Array> => ({
-  vectors: floats(ROWS * DIMENSION),
-  codes: bytes(ROWS * codeBytes({ precision, dimension: DIMENSION })),
-  factors: precision === 'int8' ? floats(ROWS) : bytes(0),
+const integers = (...values: number[]) => new Uint8Array(Int32Array.of(...values).buffer)
+
+/** What is in a file. */
+interface Base {
+  kind: RowKind
+  precision: IndexPrecision
+  parts: Partial<Record<PartName, Uint8Array>>
+}
+
+function dense(precision: 'int8' | 'binary'): Base {
+  const codes = bytes(ROWS * codeBytes({ precision, dimension: DIMENSION }))
+  const factors = precision === 'int8' ? floats(ROWS) : bytes(0)
+  return { kind: 'dense', precision, parts: { vectors: floats(ROWS * DIMENSION), codes, factors } }
+}
+
+/** Rows of 2, 0 and 3 vectors. */
+function vectorsOf(precision: IndexPrecision): Base {
+  const size = 5 * vectorBytes({ precision, dimension: DIMENSION })
+  const vectors = precision === 'float32' ? floats(5 * DIMENSION) : bytes(size)
+  const ranges = new Uint8Array(Float32Array.of(-1, -1, -1, 0, 1, 1, 1, 0).buffer)
+  const parts = { vectors, factors: integers(2, 2, 5), ...(precision === 'int8' && { codes: ranges }) }
+  return { kind: 'tokens', precision, parts }
+}
+
+const contents: Readonly<Record<string, Base>> = {
+  int8: dense('int8'),
+  binary: dense('binary'),
+  // Rows with 2, 0 and 1 values.
+  sparse: {
+    ...{ kind: 'sparse', precision: 'float32' },
+    parts: { vectors: floats(3), codes: integers(0, 3, 1), factors: integers(2, 2, 3) },
+  },
+  tokens: vectorsOf('float32'),
+  'tokens.float16': vectorsOf('float16'),
+  'tokens.int8': vectorsOf('int8'),
+  'tokens.binary': vectorsOf('binary'),
+}
+/** All parts of a file, in their order. */
+const partsOf = (base: string): Record<PartName, Uint8Array> => ({
+  ...{ vectors: bytes(0), codes: bytes(0), factors: bytes(0) },
+  ...contents[base]!.parts,
   ...{ idPlaces: ids.places, ids: ids.bytes, textPlaces: ids.places, texts: ids.bytes },
 })
 const padding = (length: number) => -length & (ALIGNMENT - 1)
@@ -42,21 +83,34 @@ function recordOf(parts: Record<PartName, Uint8Array>, data: Uint8Array) {
 }
 
 /** A file is made of its heads and what it says of its segment, which get their checksums, and the bytes of the segment. */
-function filesOf(precision: 'int8' | 'binary'): Files {
-  const parts = partsOf(precision)
+function filesOf(base: string): Files {
+  const { kind, precision } = contents[base]!
+  const parts = partsOf(base)
   const data = Buffer.concat(
     PARTS.map((name) => Buffer.concat([parts[name], Buffer.alloc(padding(parts[name].length))])),
   )
   const head = {
-    ...{ format: 1, sequence: 1, rows: ROWS, end: 2 * HEAD_BYTES + SEGMENT_BYTES + data.length, dimension: DIMENSION },
-    ...{ precision, scoreFunction: 'cosine', hasIds: true, hasTexts: true },
+    ...{
+      format: kind === 'dense' ? 1 : 2,
+      sequence: 1,
+      rows: ROWS,
+      end: 2 * HEAD_BYTES + SEGMENT_BYTES + data.length,
+      dimension: DIMENSION,
+    },
+    ...{ precision, scoreFunction: kind === 'tokens' ? 'maxsim' : kind === 'sparse' ? 'dot' : 'cosine' },
+    ...{ hasIds: true, hasTexts: true, ...(kind !== 'dense' && { kind }) },
     model: { name: 'a', probe: Buffer.from(floats(DIMENSION)).toString('base64'), width: DIMENSION },
   }
   return { head, 'second.head': head, segment: recordOf(parts, data), data }
 }
-const bases: Readonly<Record<string, Files>> = { int8: filesOf('int8'), binary: filesOf('binary') }
+const bases: Readonly<Record<string, Files>> = Object.fromEntries(
+  Object.keys(contents).map((base) => [base, filesOf(base)]),
+)
 const end = 2 * HEAD_BYTES + SEGMENT_BYTES + 448
-const tokens = [0, 1, ROWS, DIMENSION, end, 'float32', 'binary', 'euclidean', true, false, 'AAAA', ...PARTS]
+const tokens = [
+  ...[0, 1, 2, ROWS, DIMENSION, end, 2 ** 31 - 1, 'float32', 'float16', 'int8', 'binary', 'euclidean', 'maxsim'],
+  ...['dense', 'sparse', 'tokens', true, false, 'AAAA', ...PARTS],
+]
 
 /** A block with its checksum, cut to its size. */
 function block(magic: string, json: Uint8Array, size: number): Buffer {
@@ -91,8 +145,7 @@ export const embeddingIndex: Target = {
     }
     const { cut, whole } = (plan ?? {}) as { cut?: unknown; whole?: unknown }
     const data = part('data')
-    const precision = base === 'binary' ? 'binary' : 'int8'
-    const segment = whole === true ? bytesOf(recordOf(partsOf(precision), data)) : part('segment')
+    const segment = whole === true ? bytesOf(recordOf(partsOf(base), data)) : part('segment')
     const file = Buffer.concat([
       ...['head', 'second.head'].map((name) => block('STINDEX\n', part(name), HEAD_BYTES)),
       ...[block('SEGMENT\n', segment, SEGMENT_BYTES), data],
@@ -115,11 +168,16 @@ export const embeddingIndex: Target = {
 async function searched(path: string, length: number): Promise<void> {
   await using index = await EmbeddingIndex.open(path)
   const rows = Math.min(2, Math.floor(64 / index.dimension))
-  const queries = embeddings(
+  const matrix = embeddings(
     Float32Array.from({ length: rows * index.dimension }, (_, i) => Math.cos(i)),
     rows,
     index.dimension,
   )
+  const queries = {
+    dense: () => matrix,
+    sparse: () => SparseEmbeddings.fromDense(matrix),
+    tokens: () => TokenEmbeddings.fromRows([matrix], index.dimension),
+  }[index.kind]()
   for (const topK of [1, 2 * ROWS]) {
     for (const hits of await index.search(queries, { topK })) {
       expect(hits.length === Math.min(topK, index.length), 'as many hits as there are rows')

@@ -11,6 +11,7 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
   texts: async () => (await import('./texts.js')).texts,
   parquet: async () => (await import('./parquet.js')).parquet,
   index: async () => (await import('./embedding-index.js')).embeddingIndex,
+  encoded: async () => (await import('./encoded-files.js')).encodedFiles,
   hub: async () => (await import('./hub.js')).hub,
   checkpoint: async () => (await import('./checkpoint.js')).checkpoint,
   boundary: async () => (await import('./boundary.js')).boundary,

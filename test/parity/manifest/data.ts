@@ -71,7 +71,7 @@ export const samplers: readonly Row[] = [
     tests: ['test/parity/router.test.ts'],
     report: ['router', 'shared'],
   }),
-  onlyHere('samplers', 'maxSeqLength by column', 'there only of multi-vector models', [BATCHES]),
+  onlyHere('samplers', 'maxSeqLength by column', 'there `max_length` of multi-vector models alone, by task', [BATCHES]),
   built('samplers', 'tokenizer (transformers)', 'Tokenizer', {
     golden: ['test/parity/make_tokenizer_golden.py'],
     tests: ['test/parity/tokenizer.test.ts'],

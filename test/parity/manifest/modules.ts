@@ -41,7 +41,7 @@ export const modules: readonly Row[] = [
       golden: ['test/parity/make_multi_vector.py'],
       tests: ['test/parity/multi-vector.test.ts', 'test/addon/multi-vector-encoder.test.ts'],
       report: ['multi-vector', 'classic', 'vectors'],
-      note: 'folders of PyLate and Stanford, too; float32',
+      note: 'folders of PyLate and Stanford, too; `encode` takes a precision',
     },
   ),
   built(

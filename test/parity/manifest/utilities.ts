@@ -119,6 +119,12 @@ export const utilities: readonly Row[] = [
     tests: ['test/parity/multi-vector.test.ts'],
     report: ['multi-vector', 'similarity'],
   }),
+  built('util', '`quantize_embeddings` of vectors of tokens', 'TokenEmbeddings.toPrecision', {
+    golden: ['test/parity/make_token_precision.py'],
+    tests: ['test/parity/token-precision.test.ts', 'test/addon/embedding-index-kinds.test.ts'],
+    report: ['multi-vector', 'quantize_embeddings'],
+    note: 'also float16; codes are compared by the numbers that they stand for, without ranges as they are',
+  }),
   notBuilt('util', ['select_max_active_dims', 'compute_count_vector', 'to_scipy_coo'], SPARSE),
   notBuilt(
     'util',

@@ -116,10 +116,10 @@ export const LENGTH_AND_BATCHES = {
   ),
   maxSeqLength: argument(
     nullable(either(tokensOfText, numbersByName(undefined, tokensOfText), (value) => typeof value === 'number')),
-    'Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model.',
+    "Limit of tokens in a text; of multi-vector models also by task (`query`, `document`). `null`: the model's.",
     {
       python: null,
-      differs: 'there only of multi-vector models',
+      differs: 'there `max_length`, of multi-vector models alone and not by column',
       takes: 'a whole number of at least 1, or such numbers by column',
     },
   ),
