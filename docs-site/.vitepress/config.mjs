@@ -33,11 +33,8 @@ const sidebar = [
       ['Training', 'training'],
       ['Losses', 'losses'],
       ['Tensors', 'tensor'],
-<<<<<<< HEAD
       ['Several processes', 'distributed'],
-=======
       ['Scaling', 'scale'],
->>>>>>> main
       ['Adapters', 'adapters'],
       ['Merging', 'merging'],
       ['Evaluation', 'evaluation'],

@@ -123,7 +123,14 @@ test('sentence-torch train --nproc 2', async (t) => {
   const training = { maxSteps: 4, perDeviceTrainBatchSize: 8, loggingSteps: 1 }
   writeFileSync(
     config,
-    JSON.stringify({ recipe: 'finetune', model, train: data, loss: 'MultipleNegativesRankingLoss', outputDir, training }),
+    JSON.stringify({
+      recipe: 'finetune',
+      model,
+      train: data,
+      loss: 'MultipleNegativesRankingLoss',
+      outputDir,
+      training,
+    }),
   )
   const program = join(packageRoot, 'dist/bundle/cli.js')
   const run = (args: string[]) =>
