@@ -14,8 +14,8 @@ export const mergeIndex: Command = {
     output: { type: 'string', value: 'file', help: 'the index; needed' },
     precision: {
       type: 'string',
-      help: 'how rows are compared before full vectors are',
-      choices: ['float32', 'int8', 'binary'],
+      help: 'how rows are compared before full vectors are; how vectors of tokens are stored',
+      choices: ['float32', 'float16', 'int8', 'binary'],
       fallback: 'as in the inputs; of folders float32',
     },
     'score-function': {

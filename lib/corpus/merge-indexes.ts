@@ -6,7 +6,7 @@ import { failedTo } from '../io/system-error.js'
 import { temporaryBeside } from '../io/temporary.js'
 import { embeddings } from '../models/embeddings.js'
 import type { MaxSimName } from '../models/multi-vector/folder.js'
-import { checkOneOf, checkOptions, checkSignal } from '../options.js'
+import { checkOptions, checkSignal } from '../options.js'
 import type { IndexPrecision, IndexSettings } from '../search/embedding-index/format.js'
 import { IndexFile } from '../search/embedding-index/index-file.js'
 import { identityDifference } from '../search/embedding-index/model-identity.js'
@@ -65,7 +65,6 @@ export async function mergeIndexes(
   if (!Array.isArray(sources) || sources.length === 0 || sources.some((one) => typeof one !== 'string'))
     throw invalidArgument('sources', 'paths of indexes or folders', sources)
   checkOptions('mergeIndexes', options, ['precision', 'scoreFunction', 'onProgress', 'signal'])
-  checkOneOf('precision', options.precision, ['float32', 'int8', 'binary'])
   checkSignal(options.signal)
   const opened: Source[] = []
   try {

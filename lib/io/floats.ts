@@ -11,7 +11,7 @@ export function floatsOf(bytes: Uint8Array, dtype: FloatDType): Float32Array | F
     case 'F32':
       return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
     case 'F16':
-      return Float32Array.from(words(bytes), halfToFloat)
+      return halves(words(bytes))
     case 'BF16':
       return new Float32Array(Uint32Array.from(words(bytes), (word) => word << 16).buffer)
   }
@@ -23,8 +23,17 @@ export function bytesOf(values: Float32Array | Float64Array, dtype: FloatDType):
   const numbers = values instanceof wide ? values : new wide(values)
   if (dtype === 'F64' || dtype === 'F32') return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
   const bits = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length)
-  const halves = Uint16Array.from(bits, dtype === 'F16' ? toHalf : toBrain)
-  return new Uint8Array(halves.buffer)
+  const out = new Uint16Array(bits.length)
+  // A loop takes a tenth of the time of Uint16Array.from.
+  if (dtype === 'F16') for (let i = 0; i < out.length; i++) out[i] = toHalf(bits[i]!)
+  else for (let i = 0; i < out.length; i++) out[i] = toBrain(bits[i]!)
+  return new Uint8Array(out.buffer)
+}
+
+function halves(from: Uint16Array): Float32Array {
+  const out = new Float32Array(from.length)
+  for (let i = 0; i < out.length; i++) out[i] = halfToFloat(from[i]!)
+  return out
 }
 
 function words(bytes: Uint8Array): Uint16Array {

@@ -119,7 +119,7 @@ test.serial('a folder of encodeFiles becomes an index, and is searched beside on
 test.serial('sparse rows and vectors of tokens', async (t) => {
   const sparse = SparseEmbeddings.fromDense(part(0, 20))
   const tokens = new TokenEmbeddings(rows.data.slice(0, 640), Int32Array.from([0, 3, 3, 9, 20]), 32)
-  for (const [name, all] of Object.entries({ sparse, tokens })) {
+  for (const [name, all] of Object.entries({ sparse, tokens, halves: await tokens.toPrecision('float16') })) {
     const half = Math.floor(all.length / 2)
     for (const [i, embeddings] of [all.slice(0, half), all.slice(half)].entries())
       await (await EmbeddingIndex.create(at(`${name}-${i}`), { embeddings })).close()
@@ -130,6 +130,24 @@ test.serial('sparse rows and vectors of tokens', async (t) => {
     const queries = all.slice(1, 3)
     t.deepEqual(await merged.search(queries), await whole.search(queries))
   }
+})
+
+test.serial('vectors of tokens become smaller', async (t) => {
+  const tokens = new TokenEmbeddings(rows.data.slice(0, 640), Int32Array.from([0, 3, 3, 9, 20]), 32)
+  await (await EmbeddingIndex.create(at('full'), { embeddings: tokens })).close()
+  await mergeIndexes(at('bits-of-tokens'), [at('full'), at('full')], { precision: 'binary' })
+  await using merged = await EmbeddingIndex.open(at('bits-of-tokens'))
+  t.deepEqual([merged.length, merged.precision], [8, 'binary'])
+  await using whole = await EmbeddingIndex.create(at('bits-whole'), { embeddings: tokens, precision: 'binary' })
+  const [hits] = await merged.search(tokens.slice(0, 1), { topK: 2 })
+  const [best] = (await whole.search(tokens.slice(0, 1), { topK: 1 }))[0]!
+  t.deepEqual(hits, [best!, { ...best!, corpusId: best!.corpusId + 4 }])
+  await t.throwsAsync(mergeIndexes(at('none'), [at('full')], { precision: 'int4' as never }), {
+    message: /precision of TokenEmb/,
+  })
+  await t.throwsAsync(mergeIndexes(at('none'), [at('sparse-0')], { precision: 'int8' }), {
+    message: /precision of SparseEmb/,
+  })
 })
 
 test.serial('rows are read in blocks that have a limit', async (t) => {
