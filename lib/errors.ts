@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'ERR_FILE_SYSTEM' // a full disk, a read-only folder, missing permissions
   | 'ERR_NETWORK' // a download failed
   | 'ERR_NOT_SAVED' // a model could not be saved where it should: see NotSavedError
+  | 'ERR_DISTRIBUTED' // processes that train together do not meet, or have lost one of them
   | 'ERR_BUSY' // the model is being trained by another trainer
   | 'ERR_DISPOSED' // use after dispose()
   | 'ERR_ABORTED' // stopped by an AbortSignal

@@ -33,6 +33,7 @@ const sidebar = [
       ['Training', 'training'],
       ['Losses', 'losses'],
       ['Tensors', 'tensor'],
+      ['Several processes', 'distributed'],
       ['Scaling', 'scale'],
       ['Adapters', 'adapters'],
       ['Merging', 'merging'],

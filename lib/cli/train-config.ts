@@ -1,13 +1,18 @@
 /** `sentence-torch train`: a config becomes the options of its recipe. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { differenceText, signed } from '../evaluation/bootstrap.js'
 import { isPlainObject } from '../options.js'
 import { RECIPES } from '../recipes/index.js'
-import type { RecipeMetric, RecipeResult } from '../recipes/recipe.js'
+import type { Recipe, RecipeMetric, RecipeResult } from '../recipes/recipe.js'
 import type { ServedReport } from '../report/serve-report.js'
+import { readLaunch } from '../training/distributed/launch.js'
 import { numberOf, textOf, textsOf, UsageError, type Values } from './command.js'
 import { readConfig } from './config.js'
 import type { Io } from './io.js'
+import { launch } from './launch.js'
 
 export async function trainConfig(values: Values, io: Io): Promise<number> {
   const [path] = values.words as [string]
@@ -20,6 +25,14 @@ export async function trainConfig(values: Values, io: Io): Promise<number> {
   const recipe = RECIPES.find(({ name }) => name === config.recipe)!
   const { training, ...rest } = config.values
   const options: Record<string, unknown> = { ...rest, ...(training !== undefined && { args: training }) }
+  const processes = numberOf(values, 'nproc') ?? 1
+  const place = readLaunch()
+  if ((place !== undefined || processes > 1) && options.budget !== undefined) {
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', '--budget with several processes is not built')
+  }
+  // The processes have the same arguments, and find their places in the variables.
+  if (place === undefined && processes > 1) return launch(processes, process.argv.slice(2), io)
+  if (place !== undefined && place.rank > 0) return trainBeside(recipe, options, io)
   if (values.options['skip-bad-rows']) options.train = skippingBadRows(options.train)
   const watched = await watch(values, String(options.outputDir), io)
   try {
@@ -39,6 +52,24 @@ export async function trainConfig(values: Values, io: Io): Promise<number> {
     throw error
   } finally {
     await watched?.close()
+  }
+}
+
+/**
+ * The recipe on a process that is not the first: that one writes the run folder and measures the model, while this one has a folder that is
+ * removed again. It keeps the dev evaluator, with which the first one measures in training: so both train in the same order.
+ */
+async function trainBeside(
+  recipe: Recipe,
+  { test, outside, ...options }: Record<string, unknown>,
+  io: Io,
+): Promise<number> {
+  const outputDir = await mkdtemp(join(tmpdir(), 'sentence-torch-rank-'))
+  try {
+    await recipe.run({ ...options, outputDir }, { signal: io.signal })
+    return 0
+  } finally {
+    await rm(outputDir, { recursive: true, force: true })
   }
 }
 

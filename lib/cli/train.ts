@@ -11,6 +11,7 @@ export const train: Command = {
       value: 'time',
       help: 'seek loss, learning rate, batch size and epochs within this time: 90s, 10m, 1.5h',
     },
+    nproc: { type: 'integer', value: 'count', least: 1, help: 'train by so many processes on this machine' },
     resume: { type: 'boolean', help: 'go on from the newest checkpoint in outputDir' },
     'skip-bad-rows': { type: 'boolean', help: 'leave out rows of train that cannot be read, and count them' },
     watch: {
@@ -37,6 +38,7 @@ export const train: Command = {
     ],
     ['npx sentence-torch train pairs.yaml --watch 8090', 'and a page that shows how it goes'],
     ['npx sentence-torch train pairs.yaml --resume', 'after Ctrl-C'],
+    ['npx sentence-torch train pairs.yaml --nproc 2', 'by two processes, which share the rows of every batch'],
   ],
   async run(values, io) {
     const { trainConfig } = await import('./train-config.js')

@@ -1,20 +1,14 @@
 import type { OptionTable } from '../options/kinds.js'
 import type { WrapperArguments } from './arguments.js'
 import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, cachedArguments } from './caching.js'
-import {
-  GISTEmbedLoss,
-  type GISTEmbedLossOptions,
-  GUIDED,
-  OPTIONS as PLAIN,
-  NOT_BUILT as PLAIN_NOT_BUILT,
-} from './gist-embed.js'
+import { GISTEmbedLoss, type GISTEmbedLossOptions, GUIDED, OPTIONS as PLAIN } from './gist-embed.js'
 import type { Caching } from './loss.js'
 
 export interface CachedGISTEmbedLossOptions extends GISTEmbedLossOptions, CachingOptions {}
 
 export const OPTIONS = { ...PLAIN, ...CACHING_OPTIONS } satisfies OptionTable<CachedGISTEmbedLossOptions>
 
-export const NOT_BUILT = { ...PLAIN_NOT_BUILT, ...CACHING_NOT_BUILT }
+export const NOT_BUILT = CACHING_NOT_BUILT
 
 /**
  * {@link GISTEmbedLoss} with gradient caching: the encoder sees `miniBatchSize` rows at a time, the loss the whole batch.
@@ -31,7 +25,7 @@ export const NOT_BUILT = { ...PLAIN_NOT_BUILT, ...CACHING_NOT_BUILT }
  * const guide = await SentenceTransformer.load('all-MiniLM-L6-v2')
  * const loss = new losses.CachedGISTEmbedLoss({ guide, temperature: 0.05, miniBatchSize: 64 })
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`, `showProgressBar`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`showProgressBar`)
  */
 export class CachedGISTEmbedLoss extends GISTEmbedLoss {
   override readonly type: string = 'CachedGISTEmbedLoss'

@@ -6,7 +6,6 @@ import {
   MultipleNegativesRankingLoss,
   type MultipleNegativesRankingLossOptions,
   OPTIONS as PLAIN,
-  NOT_BUILT as PLAIN_NOT_BUILT,
 } from './multiple-negatives-ranking.js'
 
 export interface CachedMultipleNegativesRankingLossOptions
@@ -15,7 +14,7 @@ export interface CachedMultipleNegativesRankingLossOptions
 
 export const OPTIONS = { ...PLAIN, ...CACHING_OPTIONS } satisfies OptionTable<CachedMultipleNegativesRankingLossOptions>
 
-export const NOT_BUILT = { ...PLAIN_NOT_BUILT, ...CACHING_NOT_BUILT }
+export const NOT_BUILT = CACHING_NOT_BUILT
 
 /**
  * {@link MultipleNegativesRankingLoss} with gradient caching: the encoder sees `miniBatchSize` rows at a time, the loss the
@@ -37,7 +36,7 @@ export const NOT_BUILT = { ...PLAIN_NOT_BUILT, ...CACHING_NOT_BUILT }
  * ])
  * const loss = new losses.CachedMultipleNegativesRankingLoss({ scale: 50, miniBatchSize: 64 })
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`, `showProgressBar`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`showProgressBar`)
  */
 export class CachedMultipleNegativesRankingLoss extends MultipleNegativesRankingLoss {
   override readonly type: string = 'CachedMultipleNegativesRankingLoss'

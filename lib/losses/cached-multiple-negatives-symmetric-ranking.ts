@@ -33,7 +33,7 @@ export const NOT_BUILT = PLAIN_NOT_BUILT
  * const trainDataset = Dataset.fromRows([{ anchor: 'capital of France', positive: 'Paris is the capital.' }])
  * const loss = new losses.CachedMultipleNegativesSymmetricRankingLoss({ scale: 50, miniBatchSize: 64 })
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`, `showProgressBar`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`showProgressBar`)
  */
 export class CachedMultipleNegativesSymmetricRankingLoss extends CachedMultipleNegativesRankingLoss {
   override readonly type: string = 'CachedMultipleNegativesSymmetricRankingLoss'

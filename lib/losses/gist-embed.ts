@@ -19,6 +19,11 @@ export interface GISTEmbedLossOptions {
   contrastAnchors?: boolean
   /** Push positives away from each other too; `false` may be better for retrieval. Default `true`. */
   contrastPositives?: boolean
+  /**
+   * With several processes: the texts of all of them are candidates, as if one process had the whole batch. See
+   * docs/distributed.md. Default `false`.
+   */
+  gatherAcrossDevices?: boolean
 }
 
 const isGuide = (value: unknown) => hasMethod(value, 'encode')
@@ -39,9 +44,8 @@ export const OPTIONS = {
   margin: number(0),
   contrastAnchors: flag(true),
   contrastPositives: flag(true),
+  gatherAcrossDevices: flag(false),
 } satisfies OptionTable<GISTEmbedLossOptions>
-
-export const NOT_BUILT = { gatherAcrossDevices: { harmless: [false] } }
 
 /**
  * {@link MultipleNegativesRankingLoss} whose false negatives are found by a guide model: a candidate that the guide finds
@@ -65,7 +69,7 @@ export const NOT_BUILT = { gatherAcrossDevices: { harmless: [false] } }
  * const guide = await SentenceTransformer.load('all-MiniLM-L6-v2')
  * const loss = new losses.GISTEmbedLoss({ guide, temperature: 0.05 })
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
 export class GISTEmbedLoss implements Loss {
   readonly type: string = 'GISTEmbedLoss'
@@ -76,21 +80,24 @@ export class GISTEmbedLoss implements Loss {
   readonly margin: number
   readonly contrastAnchors: boolean
   readonly contrastPositives: boolean
+  readonly gatherAcrossDevices: boolean
 
   constructor(...args: WrapperArguments<GISTEmbedLossOptions, 'guide'>) {
-    const options = lossOptions(this, args, OPTIONS, { notBuilt: NOT_BUILT, signature: GUIDED })
+    const options = lossOptions(this, args, OPTIONS, { signature: GUIDED })
     this.guide = options.guide
     this.temperature = options.temperature
     this.marginStrategy = options.marginStrategy
     this.margin = options.margin
     this.contrastAnchors = options.contrastAnchors
     this.contrastPositives = options.contrastPositives
+    this.gatherAcrossDevices = options.gatherAcrossDevices
     this.requirements = {
       minColumns: 2,
       maxColumns: Number.POSITIVE_INFINITY,
       labels: 'none',
       inBatchNegatives: true,
       guide: this.guide,
+      ...(this.gatherAcrossDevices && { gathers: true }),
     }
   }
 

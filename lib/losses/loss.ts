@@ -28,6 +28,8 @@ export interface LossRequirements {
   probabilities?: boolean
   /** Whether the rows of a batch are each other's negatives. Gradient accumulation adds no such negatives. */
   inBatchNegatives?: boolean
+  /** With several processes: whether the loss sees the embeddings of all of them (`gatherAcrossDevices`). */
+  gathers?: boolean
   /** Whether the loss gets numbers that show which texts of a batch are equal. */
   textIds?: boolean
   /** Whether it reads what a SparseAutoEncoder, the last module of the model, makes of its latents. */

@@ -15,6 +15,11 @@ export interface RankingSimilarityOptions {
   scale?: number
   /** Similarity of anchor and candidate. Default `cos_sim`. */
   similarityFct?: 'cos_sim' | 'dot_score'
+  /**
+   * With several processes: the texts of all of them are candidates, as if one process had the whole batch. See
+   * docs/distributed.md. Default `false`.
+   */
+  gatherAcrossDevices?: boolean
 }
 
 export interface MultipleNegativesRankingLossOptions extends RankingSimilarityOptions {
@@ -49,6 +54,7 @@ export const DIRECTIONS = ['query_to_doc', 'query_to_query', 'doc_to_query', 'do
 export const RANKING_SIMILARITY = {
   scale: positive(20),
   similarityFct: choice(SIMILARITIES, 'cos_sim', { notBuilt: PLANNED_SIMILARITIES }),
+  gatherAcrossDevices: flag(false),
 } satisfies OptionTable<RankingSimilarityOptions>
 
 export const OPTIONS = {
@@ -65,8 +71,6 @@ export const OPTIONS = {
   maskDuplicates: flag(false),
   falseNegativeMargin: nullable(number(undefined)),
 } satisfies OptionTable<MultipleNegativesRankingLossOptions>
-
-export const NOT_BUILT = { gatherAcrossDevices: { harmless: [false] } }
 
 /**
  * Each anchor has to find its own positive among all positives, and all hard negatives, of the batch (InfoNCE with
@@ -99,7 +103,8 @@ export const NOT_BUILT = { gatherAcrossDevices: { harmless: [false] } }
  * ])
  * const loss = new losses.MultipleNegativesRankingLoss({ maskDuplicates: true })
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`, another `similarityFct`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (another `similarityFct`, `gatherAcrossDevices` with
+ *   `maskDuplicates`)
  */
 export class MultipleNegativesRankingLoss implements Loss {
   readonly type: string = 'MultipleNegativesRankingLoss'
@@ -112,10 +117,11 @@ export class MultipleNegativesRankingLoss implements Loss {
   readonly hardnessStrength: number
   readonly maskDuplicates: boolean
   readonly falseNegativeMargin: number | null
+  readonly gatherAcrossDevices: boolean
 
   constructor(...args: LossArguments<MultipleNegativesRankingLossOptions>) {
     const where = new.target.name
-    const options = lossOptions(this, args, OPTIONS, { notBuilt: NOT_BUILT })
+    const options = lossOptions(this, args, OPTIONS)
     this.scale = options.scale
     this.similarityFct = options.similarityFct
     this.partitionMode = options.partitionMode
@@ -124,14 +130,17 @@ export class MultipleNegativesRankingLoss implements Loss {
     this.hardnessStrength = options.hardnessStrength
     this.maskDuplicates = options.maskDuplicates
     this.falseNegativeMargin = options.falseNegativeMargin
+    this.gatherAcrossDevices = options.gatherAcrossDevices
     checkPartition(`${where} directions`, this.directions, this.partitionMode)
     checkHardness(where, this.hardnessMode, this.hardnessStrength)
+    checkGathered(where, options)
     this.requirements = {
       minColumns: 2,
       maxColumns: Number.POSITIVE_INFINITY,
       labels: 'none',
       inBatchNegatives: true,
       ...(this.maskDuplicates && { textIds: true }),
+      ...(this.gatherAcrossDevices && { gathers: true }),
     }
   }
 
@@ -166,6 +175,12 @@ function checkPartition(name: string, directions: readonly RankingDirection[], p
       `${name} with partitionMode per_direction takes query_to_doc and doc_to_query: ${without} holds no positive`,
     )
   }
+}
+
+function checkGathered(where: string, options: { maskDuplicates: boolean; gatherAcrossDevices: boolean }): void {
+  if (!options.maskDuplicates || !options.gatherAcrossDevices) return
+  const message = `${where}: maskDuplicates together with gatherAcrossDevices is not built; take batchSampler no_duplicates`
+  throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
 }
 
 function checkHardness(where: string, mode: string | null, strength: number): void {

@@ -2,7 +2,6 @@ import { type OptionTable, optionValues } from '../options/kinds.js'
 import { joinArguments, type LossArguments, splitArguments } from './arguments.js'
 import {
   MultipleNegativesRankingLoss,
-  NOT_BUILT as PLAIN_NOT_BUILT,
   RANKING_SIMILARITY,
   type RankingSimilarityOptions,
 } from './multiple-negatives-ranking.js'
@@ -10,8 +9,6 @@ import {
 export interface MultipleNegativesSymmetricRankingLossOptions extends RankingSimilarityOptions {}
 
 export const OPTIONS = RANKING_SIMILARITY satisfies OptionTable<MultipleNegativesSymmetricRankingLossOptions>
-
-export const NOT_BUILT = PLAIN_NOT_BUILT
 
 /** What makes {@link MultipleNegativesRankingLoss} symmetric. */
 export const SYMMETRIC = { directions: ['query_to_doc', 'doc_to_query'], partitionMode: 'per_direction' } as const
@@ -33,14 +30,14 @@ export const SYMMETRIC = { directions: ['query_to_doc', 'doc_to_query'], partiti
  * const trainDataset = Dataset.fromRows([{ anchor: 'capital of France', positive: 'Paris is the capital.' }])
  * const loss = new losses.MultipleNegativesSymmetricRankingLoss({ scale: 50 })
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (another `similarityFct`)
  */
 export class MultipleNegativesSymmetricRankingLoss extends MultipleNegativesRankingLoss {
   override readonly type: string = 'MultipleNegativesSymmetricRankingLoss'
 
   constructor(...args: LossArguments<MultipleNegativesSymmetricRankingLossOptions>) {
     const { model, options } = splitArguments<MultipleNegativesSymmetricRankingLossOptions>(new.target.name, args)
-    const { scale, similarityFct } = optionValues(new.target.name, options, OPTIONS, NOT_BUILT)
-    super(...joinArguments(model, { scale, similarityFct, ...SYMMETRIC }))
+    const { scale, similarityFct, gatherAcrossDevices } = optionValues(new.target.name, options, OPTIONS)
+    super(...joinArguments(model, { scale, similarityFct, gatherAcrossDevices, ...SYMMETRIC }))
   }
 }

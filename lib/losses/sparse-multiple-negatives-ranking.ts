@@ -4,7 +4,6 @@ import {
   MultipleNegativesRankingLoss,
   type MultipleNegativesRankingLossOptions,
   OPTIONS as PLAIN,
-  NOT_BUILT as PLAIN_NOT_BUILT,
 } from './multiple-negatives-ranking.js'
 import { PLANNED_SIMILARITIES, SIMILARITIES } from './similarities.js'
 import { OF_SPARSE } from './wrapped.js'
@@ -22,8 +21,6 @@ export const OPTIONS = {
   similarityFct: choice(SIMILARITIES, 'dot_score', { notBuilt: PLANNED_SIMILARITIES }),
 } satisfies OptionTable<SparseMultipleNegativesRankingLossOptions>
 
-export const NOT_BUILT = PLAIN_NOT_BUILT
-
 /**
  * {@link MultipleNegativesRankingLoss} for sparse embeddings: dot products, without a factor.
  *
@@ -37,13 +34,13 @@ export const NOT_BUILT = PLAIN_NOT_BUILT
  * const trainDataset = Dataset.fromRows([{ anchor: 'capital of France', positive: 'Paris is the capital.' }])
  * const loss = new losses.SparseMultipleNegativesRankingLoss({ scale: 2 })
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`, another `similarityFct`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (another `similarityFct`)
  */
 export class SparseMultipleNegativesRankingLoss extends MultipleNegativesRankingLoss {
   override readonly type = 'SparseMultipleNegativesRankingLoss'
   readonly within = OF_SPARSE
 
   constructor(...args: LossArguments<SparseMultipleNegativesRankingLossOptions>) {
-    super(...withDefaults<MultipleNegativesRankingLossOptions>(new.target.name, args, OPTIONS, NOT_BUILT))
+    super(...withDefaults<MultipleNegativesRankingLossOptions>(new.target.name, args, OPTIONS))
   }
 }

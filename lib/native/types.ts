@@ -347,7 +347,12 @@ export type OptimizerSpec =
 export interface TrainerSpec {
   /** `{ name: '', spec: { type: 'MultipleNegativesRankingLoss', scale: 20, … } }`: one loss without a name, or several with
    *  names, which stand in their tensors' names: `loss.<name>.classifier.weight`. Checked again by the native registry. */
-  losses: { name: string; spec: LossSpec }[]
+  losses: {
+    name: string
+    spec: LossSpec
+    /** With `ranks`: the loss sees the embeddings of all processes. */
+    gathers?: boolean
+  }[]
   optimizer: OptimizerSpec
   /** Of group 0; see {@link NativeTrainer.setGroups}. */
   weightDecay: number
@@ -359,6 +364,9 @@ export interface TrainerSpec {
   activationCheckpointing?: boolean
   /** Gradients of parameters that losses own are never zeroed and not clipped, as in sentence-transformers 6.0.1. */
   compatLossGradients?: boolean
+  /** The processes that train this model together, which this one has joined: each with all weights and an equal part of the rows of
+   *  every batch. All of them make the same steps and updates. CPU only. */
+  ranks?: NativeCollective
   /** Of the dropout masks, of what losses draw and of the initial values of parameters that the losses own. */
   seed: number
 }
@@ -378,6 +386,8 @@ export interface StepOptions {
    *  gradients are the same up to rounding. Default: all at once. At most one of the two. */
   miniBatchRows?: number
   miniBatchTokens?: number
+  /** With `ranks`: numbers from 0, equally many on all of them, whose sums are reported. */
+  requests?: number[]
 }
 
 export interface StepReport {
@@ -395,8 +405,12 @@ export interface StepReport {
   /** Milliseconds since the last report, on the executor: forward (with the loss; recorded steps whole), backward, optimiser, with the
    *  queries that ran inside of them. */
   times: { forward: number; backward: number; optimizer: number }
-  /** Tokens since the last report. */
+  /** Tokens since the last report. With several processes, loss, components and tokens are those of all of them. */
   tokens: number
+  /** With several processes: the sums of all requests since the last report. */
+  requests?: number[]
+  /** With several processes: milliseconds since the last report that passed in summing gradients. */
+  communication?: number
   /** Mean cosine of different rows of the last batch's first column: near 1 where embeddings collapse. NaN for one row. */
   meanCosine: number
   /**
@@ -445,10 +459,42 @@ export interface NativeTrainer {
   zeroGradients(): Promise<void>
   /** The loss of a batch, without dropout, gradient or update. */
   evaluate(batch: PackedBatch, loss?: number): Promise<{ loss: number; components: Record<string, number> }>
+  /** With `ranks`: gives all of them the weights of rank 0, and the parameters of its losses. */
+  copyWeights(): Promise<void>
   /** How many steps and updates were done: with the tensors, all that a later trainer needs to go on bit for bit. */
   counters(): Promise<number[]>
   setCounters(counters: number[]): Promise<void>
   dispose(): Promise<void>
+}
+
+/** How processes find each other. */
+export interface CollectiveSpec {
+  rank: number
+  size: number
+  /** Of the store where they meet. */
+  host: string
+  port: number
+  /** Whether a launcher serves the store; else rank 0 does. */
+  hosted: boolean
+  /** Of the store's keys. */
+  prefix: string
+  /** Of the network; default: loopback if the store is there, else that of this host's name. */
+  interface?: string
+  /** Until all processes have to be there. */
+  joinSeconds: number
+  /** Until a process that is waited for counts as lost. */
+  timeoutSeconds: number
+}
+
+/** One of several processes that compute together. Jobs of the executor, which wait for the same calls of the others. Where one is
+ *  missing, all others reject with ERR_DISTRIBUTED, which names it. */
+export interface NativeCollective {
+  /** Once, before anything else. Rejects with ERR_NOT_IMPLEMENTED where LibTorch has no c10d. */
+  join(): Promise<void>
+  /** The texts of all processes, by rank. */
+  exchange(text: string): Promise<string[]>
+  /** @param why this process ends, which the others then say; '' when its work is done */
+  leave(why: string): Promise<void>
 }
 
 /** How a decoder writes texts. The names in brackets are those of transformers' GenerationConfig. */
@@ -688,6 +734,7 @@ export interface NativeAddon {
   ): Promise<void>
   Encoder: new (spec: EncoderSpec) => NativeEncoder
   Trainer: new (encoder: NativeEncoder, spec: TrainerSpec) => NativeTrainer
+  Collective: new (spec: CollectiveSpec) => NativeCollective
   Tensors: new () => NativeTensors
   /** Writes answers to the rows of a batch. The encoder was made with `decoder`. */
   Generation: new (

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "binding/code_search.h"
+#include "binding/collective_wrap.h"
 #include "binding/convert.h"
 #include "binding/describe.h"
 #include "binding/encoder_wrap.h"
@@ -122,6 +123,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["measureMachine"] = Napi::Function::New(env, measure, "measureMachine");
   exports["Encoder"] = EncoderWrap::define(env);
   exports["Trainer"] = TrainerWrap::define(env);
+  exports["Collective"] = CollectiveWrap::define(env);
   exports["Tensors"] = TensorsWrap::define(env);
   exports["Generation"] = GenerationWrap::define(env);
   return exports;

@@ -1,6 +1,7 @@
 // Arguments and results of the trainer.
 #include <cmath>
 
+#include "binding/collective_wrap.h"
 #include "binding/convert.h"
 #include "binding/fields.h"
 #include "core/error.h"
@@ -50,15 +51,16 @@ int64_t to_count(const Fields& fields, const char* name) {
 TrainerSpec to_trainer_spec(Napi::Value value) {
   const Fields fields(value, "spec",
                       {"losses", "optimizer", "weightDecay", "maxGradNorm", "seed", "precision",
-                       "activationCheckpointing", "compatLossGradients"});
+                       "activationCheckpointing", "compatLossGradients", "ranks"});
   TrainerSpec spec;
   const Napi::Value losses = fields.get("losses");
   if (!losses.IsArray()) wrong_type("spec.losses", "an array of losses", losses);
   const auto array = losses.As<Napi::Array>();
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const std::string where = "spec.losses[" + std::to_string(i) + "]";
-    const Fields loss(array.Get(i), where, {"name", "spec"});
-    spec.losses.push_back({loss.string("name"), to_options(loss.get("spec"), where + ".spec")});
+    const Fields loss(array.Get(i), where, {"name", "spec", "gathers"});
+    spec.losses.push_back(
+        {loss.string("name"), to_options(loss.get("spec"), where + ".spec"), loss.boolean("gathers", false)});
   }
   spec.optimizer = to_options(fields.get("optimizer"), "spec.optimizer");
   spec.weight_decay = fields.number("weightDecay");
@@ -67,18 +69,24 @@ TrainerSpec to_trainer_spec(Napi::Value value) {
   if (fields.has("precision")) spec.precision = fields.string("precision");
   spec.activation_checkpointing = fields.boolean("activationCheckpointing", false);
   spec.compat_loss_gradients = fields.boolean("compatLossGradients", false);
+  if (fields.has("ranks")) spec.ranks = CollectiveWrap::unwrap(fields.get("ranks"), "spec.ranks");
   return spec;
 }
 
 StepOptions to_step_options(Napi::Value value) {
   const Fields fields(value, "options",
-                      {"lr", "lossScale", "update", "report", "loss", "miniBatchRows", "miniBatchTokens"});
+                      {"lr", "lossScale", "update", "report", "loss", "miniBatchRows", "miniBatchTokens", "requests"});
   StepOptions options;
   options.rates = to_rates(fields);
   options.loss_scale = fields.number("lossScale", 1);
   options.update = fields.boolean("update", true);
   options.report = fields.boolean("report", false);
   if (fields.has("loss")) options.loss = to_integer(fields.get("loss"), "options.loss", 0);
+  if (fields.has("requests")) {
+    for (const int64_t request : to_numbers(fields.get("requests"), "options.requests")) {
+      options.requests.push_back(static_cast<double>(request));
+    }
+  }
   options.mini_batch_rows = to_count(fields, "miniBatchRows");
   options.mini_batch_tokens = to_count(fields, "miniBatchTokens");
   check(options.mini_batch_rows == 0 || options.mini_batch_tokens == 0, "ERR_INVALID_ARGUMENT",
@@ -124,6 +132,12 @@ Napi::Value from_report(Napi::Env env, const std::optional<StepReport>& report) 
   object["skipped"] = static_cast<double>(report->skipped);
   object["times"] = from_numbers(
       env, {{"forward", report->forward_ms}, {"backward", report->backward_ms}, {"optimizer", report->optimizer_ms}});
+  if (!report->requests.empty()) {
+    auto requests = Napi::Array::New(env, report->requests.size());
+    for (uint32_t i = 0; i < report->requests.size(); ++i) requests[i] = report->requests[i];
+    object["requests"] = requests;
+    object["communication"] = report->communication_ms;
+  }
   object["tokens"] = static_cast<double>(report->tokens);
   object["meanCosine"] = report->mean_cosine;
   if (!report->graphs.empty()) object["graphs"] = from_numbers(env, {report->graphs.begin(), report->graphs.end()});

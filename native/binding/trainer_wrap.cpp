@@ -31,6 +31,7 @@ Napi::Function TrainerWrap::define(Napi::Env env) {
                          InstanceMethod<&TrainerWrap::bind>("bind"),
                          InstanceMethod<&TrainerWrap::update>("update"),
                          InstanceMethod<&TrainerWrap::zero_gradients>("zeroGradients"),
+                         InstanceMethod<&TrainerWrap::copy_weights>("copyWeights"),
                          InstanceMethod<&TrainerWrap::counters>("counters"),
                          InstanceMethod<&TrainerWrap::set_counters>("setCounters"),
                          InstanceMethod<&TrainerWrap::evaluate>("evaluate"),
@@ -203,6 +204,14 @@ Napi::Value TrainerWrap::zero_gradients(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     return Environment::of(info.Env()).enqueue(short_job(), {}, [trainer = open_for_job()] {
       trainer->zero_gradients();
+    });
+  });
+}
+
+Napi::Value TrainerWrap::copy_weights(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    return Environment::of(info.Env()).enqueue(short_job(), {}, [trainer = open_for_job()] {
+      trainer->copy_weights();
     });
   });
 }

@@ -8,12 +8,14 @@
 
 namespace st {
 
-std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& routes, const ChunkLimits& limits) {
+std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& routes, const ChunkLimits& limits,
+                               const Part& part) {
   std::vector<Chunk> chunks;
   const int64_t column_rows = batch.rows() / batch.columns;
   size_t pass = 0;
   for (size_t first = 0, last = 0; first < routes.size(); first = last, ++pass) {
-    while (last < routes.size() && routes[last] == routes[first]) ++last;
+    // Consecutive rows of a part are consecutive ones of the whole batch in one column alone.
+    while (last < routes.size() && routes[last] == routes[first] && (part.size == 1 || last == first)) ++last;
     const int64_t limit = static_cast<int64_t>(last) * column_rows;
     for (int64_t begin = static_cast<int64_t>(first) * column_rows; begin < limit;) {
       int64_t end = begin + 1;
@@ -21,7 +23,8 @@ std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& rout
              (limits.tokens == 0 || batch.offsets[end + 1] - batch.offsets[begin] <= limits.tokens)) {
         ++end;
       }
-      chunks.push_back({routes[first], pass, begin, end});
+      const int64_t before = static_cast<int64_t>(first) * (part.size - 1) + (part.size == 1 ? 0 : part.rank);
+      chunks.push_back({routes[first], pass, begin, end, begin + before * column_rows});
       begin = end;
     }
   }
@@ -38,7 +41,7 @@ ChunkedPass::ChunkedPass(const Rows& batch, std::vector<Chunk> chunks, const Dro
 
 DropoutKey ChunkedPass::key_of(const Chunk& chunk) const {
   DropoutKey key = dropout_;
-  key.first_row += static_cast<uint32_t>(chunk.begin);
+  key.first_row += static_cast<uint32_t>(chunk.number);
   return key;
 }
 

@@ -12,6 +12,7 @@ struct Chunk {
   Route route;
   size_t pass;  // number of the run of columns with this route: each has activations of its own
   int64_t begin, end;
+  int64_t number;  // of its first row in the batch of all processes
 };
 
 // Limits of a chunk; 0 = no limit.
@@ -19,8 +20,14 @@ struct ChunkLimits {
   int64_t rows = 0, tokens = 0;
 };
 
+// Which rows of a batch this process has, where others have as many: consecutive ones of every column.
+struct Part {
+  int64_t rank = 0, size = 1;
+};
+
 // `routes`: of each column.
-std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& routes, const ChunkLimits& limits);
+std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& routes, const ChunkLimits& limits,
+                               const Part& part = {});
 
 // Passes a batch through networks, chunk by chunk, with the result of a single pass: dropout masks depend on the row
 // in the whole batch. This is gradient caching (Gao et al. 2021, "Scaling deep contrastive learning batch size under

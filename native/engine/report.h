@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 // What the engine answers: see lib/native/types.ts.
 namespace st {
@@ -14,9 +15,10 @@ struct StepReport {
   double grad_norm = 0;
   int64_t updates = 0;
   int64_t skipped = 0;
-  double forward_ms = 0, backward_ms = 0, optimizer_ms = 0;
+  double forward_ms = 0, backward_ms = 0, communication_ms = 0, optimizer_ms = 0;
   int64_t tokens = 0;
   double mean_cosine = 0;
+  std::vector<double> requests;           // StepOptions::requests of all processes since the last report
   std::map<std::string, int64_t> graphs;  // StepGraphs::counts(); empty where steps are not recorded
 };
 

@@ -11,6 +11,7 @@
 // What callers ask of the engine: see lib/native/types.ts.
 namespace st {
 
+class Collective;
 class StepGraphs;
 
 struct EncoderSpec {
@@ -49,6 +50,7 @@ enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput, 
 struct NamedLoss {
   std::string name;  // empty where there is one loss
   Config spec;
+  bool gathers = false;  // with several processes: it sees the embeddings of all of them
 };
 
 struct TrainerSpec {
@@ -60,7 +62,8 @@ struct TrainerSpec {
   std::string precision;  // float32 or bfloat16 while this trainer lives; empty = the encoder's own
   bool activation_checkpointing = false;
   bool compat_loss_gradients = false;
-  bool without_waiting = false;  // a GPU's kind of step on the CPU, for tests
+  std::shared_ptr<Collective> ranks;  // the processes that train this model together; null: this one alone
+  bool without_waiting = false;       // a GPU's kind of step on the CPU, for tests
   // How steps are recorded. Null: by the device's recorder, where SENTENCE_TORCH_CUDA_GRAPHS=1. Set by tests.
   std::shared_ptr<StepGraphs> graphs;
 };
@@ -73,6 +76,7 @@ struct StepOptions {
   int64_t loss = 0;
   int64_t mini_batch_rows = 0;  // 0 = all at once
   int64_t mini_batch_tokens = 0;
+  std::vector<double> requests = {};  // with several processes: their sums over all of them are reported
 };
 
 struct ExternalLoss {

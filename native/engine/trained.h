@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/collective.h"
 #include "optim/lazy_rows.h"
 #include "optim/optimizer.h"
 
@@ -27,6 +28,10 @@ class Trained {
               bool keep_gradients);
   // Replaces an update.
   void drop_gradients();
+  // Sums the gradients over all ranks, of the token table only the rows that a rank has read.
+  void sum_gradients(Collective& ranks);
+  // Of the trained weights, without the token table, whose updates may be postponed. Equal weights have equal ones.
+  int64_t checksum() const;
 
   // The same with numbers that stay on the device (ops/device_update.h). These calls can be recorded and repeated.
   // Only queued() brings the host's state up to date.
@@ -60,6 +65,8 @@ class Trained {
     bool table;  // whether it is the token table, or rows of it
   };
   std::vector<Segment> with_gradients();
+  // Notes the rows of the token table that other ranks have read.
+  void share_touched(Collective& ranks);
 
   Parameters& parameters_;
   std::string prefix_;

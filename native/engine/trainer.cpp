@@ -110,7 +110,7 @@ std::optional<StepReport> Trainer::step(const RoutedBatch& batch, const StepOpti
                               .training = true,
                               .gradients = &impl_->sets.all[0]->gradients(),
                               .recompute = impl_->spec.activation_checkpointing};
-    found = differentiate(impl_->loss_at(options.loss), context, pending.outputs, options.loss_scale);
+    found = impl_->loss_of(context, pending.outputs, options);
   }
   impl_->backward(pending, found, options);
   return impl_->finish(batch, Impl::shown(batch, pending.outputs), found.value, options);
@@ -142,6 +142,14 @@ Evaluation Trainer::evaluate(const RoutedBatch& batch, int64_t loss) {
   Evaluation out{value.total.item<double>(), {}};
   for (const auto& [name, number] : value.logged) out.components[name] = number.item<double>();
   return out;
+}
+
+void Trainer::copy_weights() {
+  impl_->open();
+  impl_->prepare();
+  check(impl_->replicas.has_value(), "ERR_INVALID_ARGUMENT", "This trainer is that of one process alone");
+  const at::NoGradGuard no_grad;
+  impl_->replicas->copy_weights(impl_->sets);
 }
 
 std::vector<int64_t> Trainer::counters() {

@@ -42,6 +42,8 @@ class Trainer {
   StepReport update(const StepOptions& options);
   void zero_gradients();
   Evaluation evaluate(const RoutedBatch& batch, int64_t loss = 0);
+  // Of several processes: gives all of them the weights of rank 0, and those of its losses.
+  void copy_weights();
   std::vector<int64_t> counters();
   void set_counters(const std::vector<int64_t>& counters);
   // Frees gradients, moments and loss parameters, and releases the encoder. Every later call throws ERR_DISPOSED.

@@ -36,10 +36,11 @@ std::optional<StepReport> Trainer::apply(const ExternalLoss& external, const Ste
   const at::Tensor& embeddings_RD = held->pending.outputs.embeddings_RD;
   check(static_cast<int64_t>(external.embeddings.size()) == embeddings_RD.numel(), "ERR_INVALID_ARGUMENT", "Expected ",
         embeddings_RD.numel(), " gradients of embeddings but found ", external.embeddings.size());
+  const double scale = options.loss_scale * (impl_->replicas ? impl_->replicas->share() : 1);
   const auto scaled = [&](const std::vector<float>& values, at::IntArrayRef shape) {
     // from_blob takes no const memory, but nothing writes to it.
     const at::Tensor view = at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat);
-    return view.to(embeddings_RD.options()) * options.loss_scale;
+    return view.to(embeddings_RD.options()) * scale;
   };
   LossGradients found;
   found.outputs.embeddings_RD = scaled(external.embeddings, embeddings_RD.sizes());

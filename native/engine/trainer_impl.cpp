@@ -55,6 +55,11 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
     check_routes(loss.spec.string("type"), losses.back()->loss->needs(), encoder->impl());
   }
   optimizer_state_names(spec.optimizer);
+  if (spec.ranks != nullptr) {
+    check(network.device().is_cpu() && !spec.without_waiting, "ERR_NOT_IMPLEMENTED",
+          "Training with several processes is built for the CPU alone: load the model with device: 'cpu'");
+    replicas.emplace(spec.ranks);
+  }
   graphs = spec.graphs;
   if (graphs == nullptr && network.device().is_cuda() && cuda::use_graphs()) {
     graphs = std::make_shared<StepGraphs>(network.device());
@@ -126,7 +131,10 @@ Trainer::Impl::Pending Trainer::Impl::forward(const RoutedBatch& batch, const St
       std::any_of(routes.begin(), routes.end(), [](auto& route) { return route.network->counts_passes(); });
   check(!counts || (limits.rows == 0 && limits.tokens == 0), "ERR_NOT_IMPLEMENTED",
         "Gradient caching (mini-batches) of a model with SparseAutoEncoder is not built");
-  Pending pending{std::make_unique<ChunkedPass>(batch, plan_chunks(batch, routes, limits), dropout_key(),
+  check(!counts || !replicas, "ERR_NOT_IMPLEMENTED",
+        "Training a model with SparseAutoEncoder by several processes is not built");
+  const std::vector<Chunk> chunks = plan_chunks(batch, routes, limits, replicas ? replicas->part() : Part{});
+  Pending pending{std::make_unique<ChunkedPass>(batch, chunks, dropout_key(),
                                                 Network::Wanted{.layers = needs.layers,
                                                                 .tokens = needs.tokens,
                                                                 .recompute = spec.activation_checkpointing,
@@ -171,6 +179,16 @@ void Trainer::Impl::backward(Pending& pending, const LossGradients& found, const
   if (!found.encoder.empty()) encoders.used = true;
 }
 
+LossGradients Trainer::Impl::loss_of(const LossContext& context, const Network::Output& outputs,
+                                     const StepOptions& options) {
+  const OwnedLoss& loss = loss_at(options.loss);
+  if (!replicas) return differentiate(loss, context, outputs, options.loss_scale);
+  if (spec.losses[static_cast<size_t>(options.loss)].gathers) {
+    return replicas->differentiate_all(loss, context, outputs, options.loss_scale);
+  }
+  return differentiate(loss, context, outputs, options.loss_scale * replicas->share());
+}
+
 at::Tensor Trainer::Impl::shown(const PackedBatch& batch, const Network::Output& outputs) {
   if (outputs.offsets.empty()) return outputs.embeddings_RD;
   std::vector<int64_t> first;
@@ -182,12 +200,25 @@ at::Tensor Trainer::Impl::shown(const PackedBatch& batch, const Network::Output&
 
 std::optional<StepReport> Trainer::Impl::finish(const RoutedBatch& batch, const at::Tensor& embeddings_RD,
                                                 const LossValue& value, const StepOptions& options) {
-  updater->add(value);
+  int64_t tokens = batch.tokens();
+  if (replicas) {
+    const Replicas::Logged logged = replicas->log(value, tokens, options.requests);
+    updater->add(logged.value);
+    tokens = logged.tokens;
+    counted.requests.resize(logged.requests.size());
+    for (size_t i = 0; i < logged.requests.size(); ++i) counted.requests[i] += logged.requests[i];
+  } else {
+    updater->add(value);
+  }
   ++counted.batches;
-  counted.tokens += batch.tokens();
+  counted.tokens += tokens;
   ++accumulated;
   if (options.update) {
     const ProfileScope scope("optimizer");
+    if (replicas) {
+      const Timer timer(counted.communication_ms);
+      replicas->sum_gradients(sets, step);
+    }
     const Timer timer(counted.optimizer_ms);
     updater->update(sets, options.rates);
     ++step;

@@ -11,6 +11,7 @@
 #include "engine/chunks.h"
 #include "engine/encoder_impl.h"
 #include "engine/loss_pass.h"
+#include "engine/replicas.h"
 #include "engine/step_graph.h"
 #include "engine/trainer.h"
 #include "engine/updater.h"
@@ -34,6 +35,8 @@ struct Trainer::Impl {
   DropoutKey dropout_key() const {
     return DropoutKey(spec.seed, static_cast<uint64_t>(step), accumulated, rows_before);
   }
+  // Value and gradients of a loss, of a batch.
+  LossGradients loss_of(const LossContext& context, const Network::Output& outputs, const StepOptions& options);
 
   // A training batch between its forward and its backward pass.
   struct Pending {
@@ -79,6 +82,7 @@ struct Trainer::Impl {
   std::unique_ptr<Network> twin;
   TrainedSets sets;
   std::map<std::string, int> groups;
+  std::optional<Replicas> replicas;  // where several processes train the model
   std::unique_ptr<Updater> updater;
   std::shared_ptr<StepGraphs> graphs;  // null where steps are not recorded
   struct Held {

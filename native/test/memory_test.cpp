@@ -123,6 +123,10 @@ TEST(Layout, PartialRangesOfEveryDtype) {
   s.layout.load(flat, range_of("word", "F64", doubles, 5));
   s.layout.load(flat, range_of("word", "F16", halves, 7));
   s.layout.load(flat, range_of("word", "BF16", brains, 10));
+  std::vector<int64_t> counts{7, 16777216}, found(2);
+  s.layout.load(flat, range_of("q", "I64", counts, 3));
+  s.layout.dump(flat, range_of("q", "I64", found, 3));
+  EXPECT_EQ(found, counts);
   const std::vector<float> expected{0, 0, 1.5F, -2, 3, 0.25F, 1e-3F, 1, -2, 0, 1, 3.140625F};
   std::vector<float> all(12);
   s.layout.dump(flat, range_of("word", "F32", all));
@@ -147,8 +151,8 @@ TEST(Layout, RangesOutsideATensorAreRefused) {
   expect_error(kTensors, "q has 10 elements but the range is -1 to 4",
                [&] { s.layout.dump(flat, range_of("q", "F32", five, -1)); });
   expect_error(kTensors, "norm has 3 elements", [&] { s.layout.dump(flat, range_of("norm", "F32", five)); });
-  expect_error(kTensors, "F64, F32, F16 or BF16 for tensor q but found I64",
-               [&] { s.layout.load(flat, range_of("q", "I64", five)); });
+  expect_error(kTensors, "F64, F32, F16, BF16 or I64 for tensor q but found I32",
+               [&] { s.layout.load(flat, range_of("q", "I32", five)); });
   EXPECT_NO_THROW(s.layout.load(flat, range_of("q", "F32", five, 5)));
 }
 

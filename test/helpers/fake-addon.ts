@@ -279,6 +279,13 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
       cpuKernels: 'portable',
       threads: 1,
     }),
+    Collective: class {
+      async join(): Promise<void> {}
+      async exchange(text: string): Promise<string[]> {
+        return [text]
+      }
+      async leave(): Promise<void> {}
+    },
     describe: (_architecture, config) => describeBert(config),
     setThreads: (threads) => void threadCounts.push(threads),
     profileStart: () => true,

@@ -99,6 +99,8 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
     return { loss: (batch.offsets.length - 1) / batch.columns, components: this.components }
   }
 
+  async copyWeights(): Promise<void> {}
+
   async counters(): Promise<number[]> {
     return [this.#before + this.calls.length, this.calls.filter(({ update }) => update).length]
   }

@@ -40,7 +40,7 @@ libRules.index = [...Object.keys(libRules)]
 
 /** Rooms and files of lib/training. Each may use itself and what stands before it. */
 const trainingFloors = [
-  ...['arguments', 'health', 'callbacks', 'reporting', 'batches', 'card', 'checkpoint', 'run'],
+  ...['arguments', 'health', 'callbacks', 'distributed', 'reporting', 'batches', 'card', 'checkpoint', 'run'],
   ...[
     'trainer-options',
     'base-trainer',

@@ -52,8 +52,8 @@ test('requirements say which data a loss takes', (t) => {
 })
 
 test('known options that are not built are refused as such, except at their default', (t) => {
-  t.notThrows(() => new losses.MultipleNegativesRankingLoss({ gatherAcrossDevices: false } as never))
-  for (const options of [{ gatherAcrossDevices: true }, { similarityFct: 'euclidean_sim' }]) {
+  t.notThrows(() => new losses.CachedMultipleNegativesRankingLoss({ showProgressBar: false } as never))
+  for (const options of [{ gatherAcrossDevices: true, maskDuplicates: true }, { similarityFct: 'euclidean_sim' }]) {
     t.throws(() => new losses.MultipleNegativesRankingLoss(options as never), {
       code: 'ERR_NOT_IMPLEMENTED',
       message: new RegExp(Object.keys(options)[0]!),
@@ -61,6 +61,23 @@ test('known options that are not built are refused as such, except at their defa
   }
   t.throws(() => new losses.CosineSimilarityLoss({ lossFct: 'l1' } as never), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(() => new losses.SoftmaxLoss({ numLabels: 2, lossFct: 'nll' } as never), { code: 'ERR_NOT_IMPLEMENTED' })
+})
+
+test('the ranking losses see all processes on request', (t) => {
+  for (const Loss of [
+    losses.MultipleNegativesRankingLoss,
+    losses.CachedMultipleNegativesRankingLoss,
+    losses.MultipleNegativesSymmetricRankingLoss,
+    losses.CachedMultipleNegativesSymmetricRankingLoss,
+    losses.SparseMultipleNegativesRankingLoss,
+  ]) {
+    t.is(new Loss().requirements.gathers, undefined)
+    const loss = new Loss({ gatherAcrossDevices: true })
+    t.true(loss.requirements.gathers, loss.type)
+    t.false('gatherAcrossDevices' in loss.spec(), 'the engine gathers, not the loss')
+  }
+  const loss = new losses.MultipleNegativesRankingLoss({ gatherAcrossDevices: true })
+  t.true(new losses.MatryoshkaLoss({ loss, matryoshkaDims: [2] }).requirements.gathers)
 })
 
 test('misspelt options come with a suggestion', (t) => {

@@ -84,7 +84,7 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, PlannedArgument>> = Obje
   // devices
   ...refused('on the CPU equal seeds give equal weights bit for bit', { fullDeterminism: OFF }),
   ...refused('choose the device in SentenceTransformer.load', { useCpu: OFF }),
-  ...refused('training runs on one device', {
+  ...refused('docs/distributed.md says how several processes train', {
     saveOnEachNode: OFF,
     logOnEachNode: [true],
     logLevelReplica: ['warning'],
@@ -96,7 +96,6 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, PlannedArgument>> = Obje
     ddpBroadcastBuffers: OFF,
     ddpStaticGraph: OFF,
     ddpBackend: NONE,
-    ddpTimeout: [1800],
     fsdp: [null, '', []],
     fsdpConfig: NONE,
     deepspeed: NONE,

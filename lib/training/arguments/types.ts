@@ -238,6 +238,13 @@ export interface TrainingArguments {
    * Not in sentence-transformers.
    */
   compat: 'st-6.0.1' | null
+
+  // Several processes
+  /**
+   * Seconds after which a process that the others wait for counts as lost. See docs/distributed.md. A positive number
+   * of seconds. Default 1800.
+   */
+  ddpTimeout: number
 }
 
 /** {@link TrainingArguments} as they are given: what is absent has its default. */
@@ -467,4 +474,11 @@ export interface PartialTrainingArguments {
    * Not in sentence-transformers.
    */
   compat?: 'st-6.0.1' | null
+
+  // Several processes
+  /**
+   * Seconds after which a process that the others wait for counts as lost. See docs/distributed.md. A positive number
+   * of seconds. Default 1800.
+   */
+  ddpTimeout?: number
 }

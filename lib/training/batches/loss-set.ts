@@ -8,7 +8,7 @@ import { checkNames, isPlainObject } from '../../options.js'
 /** The parts of a loss that the trainer needs, for any kind of model. */
 export interface TrainableLoss {
   readonly type: string
-  readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean }
+  readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean; readonly gathers?: boolean }
   /** For a loss in TypeScript. */
   readonly computed?: ComputedLoss
   /** For a loss whose parameters start from a checkpoint. */

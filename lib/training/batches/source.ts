@@ -11,8 +11,10 @@ import {
   sourcesOf,
 } from '../../data/feed.js'
 import { prefetch } from '../../data/prefetch.js'
+import { SentenceTorchError } from '../../errors.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 import type { NamesOfArguments } from '../arguments/check-names.js'
+import type { Ranks } from '../distributed/ranks.js'
 import type { Timings } from '../reporting/timings.js'
 import type { AnyBatchMaker, BatchPosition, Position, TrainBatch } from './batch.js'
 import type { LossSet, TrainableLoss } from './loss-set.js'
@@ -44,7 +46,12 @@ export interface BatchMakerParts<L> {
   timings?: Timings | undefined
 }
 
+/** Which of several processes this is. */
+type Place = Pick<Ranks, 'rank' | 'size'>
+
 export interface BatchSourcesParts<L> {
+  /** The processes that share the rows of every training batch; absent: this one has them all. */
+  ranks?: Place | undefined
   args: Readonly<TrainingArguments>
   losses: LossSet<L & TrainableLoss>
   names: NamesOfArguments
@@ -88,7 +95,9 @@ export class BatchSources<L> {
   #source(source: DataSource, which: 'trainDataset' | 'evalDataset'): BatchSource {
     const { args, losses, names, checkDataset, onNewStream } = this.#parts
     const isTraining = which === 'trainDataset'
-    const batchSize = isTraining ? args.perDeviceTrainBatchSize : args.perDeviceEvalBatchSize
+    const ranks = isTraining ? this.#parts.ranks : undefined
+    // Of all processes. Each takes its part of every batch, so several datasets stay in step.
+    const batchSize = isTraining ? args.perDeviceTrainBatchSize * (ranks?.size ?? 1) : args.perDeviceEvalBatchSize
     // All makers are made now, because they read settings of the model when they are made.
     const makers = new Map(sourcesOf(source).map(([name]) => [name, this.#maker(name, isTraining)]))
     const begunStreams = new Set<string>()
@@ -113,9 +122,10 @@ export class BatchSources<L> {
         const { name, dataset, rows } = batch
         const isStream = !isDataset(source) && (isDataStream(source) || isDataStream(source[name]))
         if (isStream) await checkStream(batch)
-        const numbers = isStream ? rows.map((row) => position.index * batchSize + row) : undefined
+        const own = ranks === undefined ? rows : partOf(rows, ranks)
+        const numbers = isStream ? own.map((row) => position.index * batchSize + row) : undefined
         return {
-          batch: await makers.get(name)!.make({ dataset, rows, numbers }, position),
+          batch: await makers.get(name)!.make({ dataset, rows: own, numbers }, position),
           loss: losses.indexOf(name),
           weight: args.datasetWeights?.[name] ?? 1,
           rows: rows.length,
@@ -130,6 +140,14 @@ export class BatchSources<L> {
     this.#makers.push(maker)
     return maker
   }
+}
+
+/** The rows of a batch that this process has. */
+function partOf(rows: Int32Array, { rank, size }: Place): Int32Array {
+  const own = rows.length / size
+  if (Number.isInteger(own)) return rows.subarray(rank * own, (rank + 1) * own)
+  const message = `The sampler made a batch of ${rows.length} rows, which ${size} processes cannot share equally`
+  throw new SentenceTorchError('ERR_INVALID_DATA', message)
 }
 
 /** Rows of all datasets; undefined if one is a stream of unknown length. */

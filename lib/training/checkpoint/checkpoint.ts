@@ -7,6 +7,7 @@ import type { NativeTrainer } from '../../native/types.js'
 import { isDeciding, type TrainingArguments } from '../arguments/arguments.js'
 import type { RunPlan } from '../arguments/run-plan.js'
 import type { MiniBatch } from '../batches/mini-batch.js'
+import type { Ranks } from '../distributed/ranks.js'
 import { dumpLossTensors, saveLossTensors } from './loss-tensors.js'
 import { saveOptimizer } from './optimizer-tensors.js'
 import { listCheckpoints } from './rotation.js'
@@ -21,6 +22,8 @@ export interface CheckpointParts {
   train: { feed: Pick<DataFeed, 'length'> }
   /** Locks the output folder for this run. */
   claim?: (() => Promise<void>) | undefined
+  /** The processes that train together. */
+  ranks?: Pick<Ranks, 'size'> | undefined
   /** By loss: how batches are cut for gradient caching in this run. */
   miniBatches?: readonly MiniBatch[] | undefined
 }
@@ -34,6 +37,8 @@ export interface OwnState extends SavedRun {
   /** Steps and updates of the engine; absent in checkpoints without optimiser. */
   counters?: number[]
   miniBatch: readonly MiniBatch[]
+  /** Rows of a batch, of all processes together; absent: `perDeviceTrainBatchSize`. */
+  batchRows?: number | undefined
   /** Undefined for a stream of unknown length. */
   batchesPerEpoch?: number | undefined
   /** The arguments that decide the results of the run. */
@@ -82,6 +87,7 @@ export async function saveCheckpoint(
         ...run,
         ...(!args.saveOnlyModel && { counters: await counters(native) }),
         miniBatch: parts.miniBatches ?? [],
+        ...(parts.ranks && { batchRows: args.perDeviceTrainBatchSize * parts.ranks.size }),
         batchesPerEpoch: parts.train.feed.length,
         args: decidingArguments(args),
       }

@@ -41,6 +41,7 @@ const MOST_BYTES = 256 * 1024 * 1024
 /**
  * Reads `trainer_state.json`.
  * @param batchesPerEpoch of this run's training data, if known
+ * @param processes that train together: with other numbers of rows in a batch, the position is that of the same row
  * @throws ERR_NOT_FOUND, ERR_INVALID_FILE (a damaged checkpoint, or one of another program), ERR_INVALID_ARGUMENT (a
  *   checkpoint without the optimiser), ERR_FILE_SYSTEM
  */
@@ -48,6 +49,7 @@ export async function readCheckpoint(
   folder: string,
   args: Readonly<TrainingArguments>,
   batchesPerEpoch?: number,
+  processes = 1,
 ): Promise<Checkpoint> {
   const path = join(folder, 'trainer_state.json')
   await recoverFolder(resolve(folder)).catch(failedTo(`put right ${folder}`))
@@ -69,9 +71,15 @@ export async function readCheckpoint(
   }
   const before = own.args
   const now = decidingArguments(args)
-  const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+  let changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]),
   )
+  if (own.batchRows !== undefined || processes > 1) {
+    const rowsBefore = own.batchRows ?? Number(before.perDeviceTrainBatchSize)
+    const rowsNow = args.perDeviceTrainBatchSize * processes
+    if (rowsBefore === rowsNow) changed = changed.filter((name) => name !== 'perDeviceTrainBatchSize')
+    else if (rowsBefore > 0) own.position.batches = Math.floor((own.position.batches * rowsBefore) / rowsNow)
+  }
   // Another seed or batch size is among the arguments. Other data show in the number of batches.
   if (batchesPerEpoch !== undefined && own.batchesPerEpoch !== batchesPerEpoch) {
     changed.push(`batches of trainDataset (${batchesPerEpoch}, before ${own.batchesPerEpoch})`)

@@ -61,6 +61,7 @@ const ownState = object({
   format: oneOf(1),
   counters: optional(arrayOf(count)),
   miniBatch: arrayOf(object({ miniBatchRows: optional(integer(1)), miniBatchTokens: optional(integer(1)) })),
+  batchRows: optional(integer(1)),
   batchesPerEpoch: optional(count),
   args: recordOf(anything),
   state: object({

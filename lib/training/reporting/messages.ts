@@ -11,20 +11,23 @@ export interface TrainingFacts {
   epochs: number
   stepsPerEpoch: number
   maxSteps: number
+  /** That train together. */
+  processes: number
   /** Trained parameters: numbers in all tensors that are not frozen. */
   parameters: number
 }
 
 export function runningTraining({ args, ...facts }: TrainingFacts): string {
   const { perDeviceTrainBatchSize: batch, gradientAccumulationSteps: accumulation } = args
-  const examples = facts.examples ?? facts.maxSteps * batch * accumulation
+  const total = batch * facts.processes * accumulation
+  const examples = facts.examples ?? facts.maxSteps * total
   return [
     '***** Running training *****',
     `  Num examples = ${withCommas(examples)}`,
     `  Num Epochs = ${withCommas(facts.epochs)}`,
     `  Num update steps per epoch = ${withCommas(facts.stepsPerEpoch)}`,
     `  Instantaneous batch size per device = ${withCommas(batch)}`,
-    `  Total train batch size (w. parallel, distributed & accumulation) = ${withCommas(batch * accumulation)}`,
+    `  Total train batch size (w. parallel, distributed & accumulation) = ${withCommas(total)}`,
     `  Gradient Accumulation steps = ${accumulation}`,
     `  Total optimization steps = ${withCommas(facts.maxSteps)}`,
     `  Number of trainable parameters = ${withCommas(facts.parameters)}`,

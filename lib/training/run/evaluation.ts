@@ -8,6 +8,7 @@ import type { TrainBatch } from '../batches/batch.js'
 import { type BatchSource, batchGroups, type EvaluationData } from '../batches/source.js'
 import type { CallbackHandler } from '../callbacks/callback-handler.js'
 import type { LogRecord, TrainerState } from '../callbacks/callbacks.js'
+import type { Ranks } from '../distributed/ranks.js'
 import { roundTo } from '../reporting/format.js'
 import { LossMean } from '../reporting/loss-mean.js'
 import { runningEvaluation } from '../reporting/messages.js'
@@ -78,17 +79,29 @@ async function* evaluationRecords(
 
 /**
  * Evaluates, logs the records and calls the callbacks.
+ * @param ranks of several processes, one evaluates, and all get its records
  * @returns the metrics of all datasets together
  */
-export async function runEvaluation(parts: EvaluationParts, handler: CallbackHandler): Promise<LogRecord> {
+export async function runEvaluation(
+  parts: EvaluationParts,
+  handler: CallbackHandler,
+  ranks?: Pick<Ranks, 'fromMain'>,
+): Promise<LogRecord> {
   const all: LogRecord = {}
   const onBatch = () => handler.emit('onPredictionStep')
-  for await (const { metrics, record } of evaluationRecords(parts, handler.context.state, onBatch)) {
+  const records = evaluationRecords(parts, handler.context.state, onBatch)
+  for await (const { metrics, record } of ranks ? await ranks.fromMain(() => listOf(records)) : records) {
     await handler.log(record)
     await handler.emit('onEvaluate', metrics)
     Object.assign(all, metrics)
   }
   return all
+}
+
+async function listOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const item of items) list.push(item)
+  return list
 }
 
 async function evaluationLoss(parts: EvaluationParts, data: BatchSource, onBatch: () => Promise<void>) {

@@ -1,7 +1,7 @@
 import { fromNative, SentenceTorchError } from '../../errors.js'
 import { guardOf, type WeightGuard } from '../../models/weight-guard.js'
 import { loadAddon } from '../../native/load.js'
-import type { NativeEncoder, NativeTrainer, StepReport, TrainerSpec } from '../../native/types.js'
+import type { NativeCollective, NativeEncoder, NativeTrainer, StepReport, TrainerSpec } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 import { optimizerSpec } from '../arguments/optimizer.js'
 import { trainingPrecision } from '../arguments/precision.js'
@@ -67,6 +67,7 @@ export class GuardedTrainer implements NativeTrainer {
   bind: NativeTrainer['bind'] = (...given) => this.#native.bind(...given)
   zeroGradients: NativeTrainer['zeroGradients'] = () => this.#native.zeroGradients()
   evaluate: NativeTrainer['evaluate'] = (...given) => this.#native.evaluate(...given)
+  copyWeights: NativeTrainer['copyWeights'] = () => this.#guard.change(() => this.#native.copyWeights())
   counters: NativeTrainer['counters'] = () => this.#native.counters()
   setCounters: NativeTrainer['setCounters'] = (counters) => this.#native.setCounters(counters)
 }
@@ -76,6 +77,7 @@ export function createTrainer(
   model: TrainableModel,
   args: Readonly<TrainingArguments>,
   losses: TrainerSpec['losses'],
+  ranks?: NativeCollective,
 ): GuardedTrainer {
   const precision = trainingPrecision(args.bf16, model)
   const { Trainer } = loadAddon()
@@ -89,6 +91,7 @@ export function createTrainer(
       ...((args.gradientCheckpointing || args.activationCheckpointing) && { activationCheckpointing: true }),
       ...(args.compat !== null && { compatLossGradients: true }),
       ...(precision && { precision }),
+      ...(ranks && { ranks }),
     })
     if (!native.tensors().some(({ name }) => name.startsWith('grad.'))) {
       void native.dispose()

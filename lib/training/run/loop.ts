@@ -11,7 +11,7 @@ const NO_BATCH =
 
 /** While the engine computes one step, the next one is tokenised, packed and given to it. */
 export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise<TrainResult> {
-  const { control, handler, plan, steps } = run
+  const { agreed, handler, plan, steps } = run
   const { train, args, timings } = run.parts
   const groupOptions = { size: args.gradientAccumulationSteps, most: plan.stepsPerEpoch }
   await run.begin()
@@ -20,7 +20,7 @@ export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise
     // A resumed run begins in the middle of an epoch.
     let batches = epoch === start.epoch ? start.batches : 0
     await handler.emit('onEpochBegin')
-    if (!control.shouldEpochStop) {
+    if (!agreed.shouldEpochStop) {
       for await (const group of groupsAhead(train, { epoch, batches }, groupOptions, timings)) {
         await run.waitWhilePaused()
         if (signal?.aborted || run.isOver) break
@@ -31,13 +31,13 @@ export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise
           await steps.settle()
           await run.logEvaluateSave(due)
         }
-        if (run.isOver || control.shouldEpochStop) break
+        if (run.isOver || agreed.shouldEpochStop) break
       }
     }
     await steps.settle()
     if (signal?.aborted) break
     if (batches === 0 && !run.isOver) throw new SentenceTorchError('ERR_INVALID_DATA', NO_BATCH)
-    control.shouldEpochStop = false
+    agreed.shouldEpochStop = false
     await handler.emit('onEpochEnd')
     steps.position = { epoch: epoch + 1, batches: 0 }
     await run.logEvaluateSave(plan.dueAfterEpoch(run.state.epoch))

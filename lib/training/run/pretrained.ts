@@ -40,7 +40,7 @@ export class PretrainedLosses {
       const specs: TrainerSpec['losses'] = []
       for (const entry of losses.all) {
         const spec = entry.loss.spec(model.encoder.embeddingDimension, model.config, await open(entry))
-        specs.push({ name: entry.name, spec })
+        specs.push({ name: entry.name, spec, ...(entry.loss.requirements?.gathers && { gathers: true }) })
       }
       return new PretrainedLosses(specs, opened)
     } catch (error) {

@@ -14,6 +14,7 @@ import { BestModel } from '../checkpoint/best-model.js'
 import { type CheckpointParts, saveCheckpoint } from '../checkpoint/checkpoint.js'
 import { dumpLossTensors } from '../checkpoint/loss-tensors.js'
 import type { SavedRun } from '../checkpoint/saved-run.js'
+import type { Ranks } from '../distributed/ranks.js'
 import type { HealthMonitor } from '../health/monitor.js'
 import { roundTo } from '../reporting/format.js'
 import { deletingCheckpoint, loadingBestModel, savingCheckpoint, TRAINING_COMPLETED } from '../reporting/messages.js'
@@ -24,7 +25,9 @@ import { type StepParts, Steps } from './steps.js'
 
 /** Everything that a run works with. */
 export interface RunParts extends StepParts, EvaluationParts, CheckpointParts {
-  native: Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters'>
+  native: Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters' | 'copyWeights'>
+  /** The processes that train together; absent: this one is alone. */
+  ranks?: Pick<Ranks, 'isMain' | 'fromMain' | 'size'> | undefined
   train: BatchSource
   callbacks: readonly TrainerCallback[]
   /** Gives the model the weights of a checkpoint, and the losses their parameters. */
@@ -42,7 +45,10 @@ export class TrainingRun {
   readonly parts: RunParts
   readonly plan: RunPlan
   readonly state = newState()
+  /** What callbacks ask for. */
   readonly control: TrainerControl = newControl()
+  /** What is done: with several processes, what all of them have agreed on. */
+  readonly agreed: TrainerControl
   readonly handler: CallbackHandler
   readonly steps: Steps
   readonly #started = performance.now()
@@ -57,8 +63,9 @@ export class TrainingRun {
     this.parts = parts
     this.plan = planRun(args, train.feed.length)
     Object.assign(this.state, { maxSteps: this.plan.maxSteps, numTrainEpochs: this.plan.epochs })
+    this.agreed = parts.agreement === undefined ? this.control : newControl()
     this.handler = new CallbackHandler(callbacks, { args, state: this.state, control: this.control })
-    this.steps = new Steps(parts, this.plan, this.handler)
+    this.steps = new Steps(parts, this.plan, this.handler, this.agreed)
     this.#best = new BestModel(args, this.state)
   }
 
@@ -69,7 +76,7 @@ export class TrainingRun {
     Object.assign(this.state, saved.state, { maxSteps, numTrainEpochs })
     this.#before = { steps: saved.state.globalStep, rows: saved.state.samplesSeen }
     this.steps.restore(saved)
-    this.control.shouldEpochStop = saved.shouldEpochStop
+    this.agreed.shouldEpochStop = saved.shouldEpochStop
     this.handler.restore(saved.callbacks)
   }
 
@@ -80,7 +87,7 @@ export class TrainingRun {
 
   /** Whether no further step is to be given to the engine. */
   get isOver(): boolean {
-    return this.control.shouldTrainingStop || this.steps.submitted >= this.plan.maxSteps
+    return this.agreed.shouldTrainingStop || this.steps.submitted >= this.plan.maxSteps
   }
 
   /** What comes before the first step. */
@@ -102,7 +109,7 @@ export class TrainingRun {
 
   /** Whether something is due, or a callback asked for it, that needs all steps to be done. */
   needsSettledSteps(due: Due): boolean {
-    const { shouldLog, shouldEvaluate, shouldSave } = this.control
+    const { shouldLog, shouldEvaluate, shouldSave } = this.agreed
     return due.log || due.evaluate || due.save || shouldLog || shouldEvaluate || shouldSave
   }
 
@@ -116,11 +123,12 @@ export class TrainingRun {
       if (this.parts.args.saveStrategy === 'best') save = isBetter
     }
     if (save) await this.#save()
+    await this.parts.agreement?.now(this.control, this.agreed)
   }
 
   /** @returns the metrics of all datasets together */
   evaluate(): Promise<LogRecord> {
-    return runEvaluation(this.parts, this.handler)
+    return runEvaluation(this.parts, this.handler, this.parts.ranks)
   }
 
   /**
@@ -149,11 +157,13 @@ export class TrainingRun {
     const { bestModelCheckpoint, bestMetric } = this.state
     if (args.loadBestModelAtEnd && bestModelCheckpoint !== null) {
       say?.(loadingBestModel(bestModelCheckpoint, bestMetric!))
-      await this.parts.loadBest?.(bestModelCheckpoint)
+      if (this.#isMain) await this.parts.loadBest?.(bestModelCheckpoint)
+      if (this.parts.ranks !== undefined) await this.parts.native.copyWeights()
       // The model no longer has the weights of the last step, so an abort from now on must not save them as that step.
       this.#saved = { step: this.state.globalStep, folder: bestModelCheckpoint }
     }
-    for (const name of await this.#best.removeOthers()) say?.(deletingCheckpoint(join(args.outputDir, name)))
+    const removed = this.#isMain ? await this.#best.removeOthers() : []
+    for (const name of removed) say?.(deletingCheckpoint(join(args.outputDir, name)))
     const result = await this.result()
     await this.handler.emit('onTrainEnd')
     return result
@@ -185,8 +195,8 @@ export class TrainingRun {
 
   /** Whether a callback asked for something; clears the request. */
   #takeRequest(flag: keyof TrainerControl): boolean {
-    const value = this.control[flag]
-    this.control[flag] = false
+    const value = this.agreed[flag]
+    this.agreed[flag] = false
     return value
   }
 
@@ -195,14 +205,28 @@ export class TrainingRun {
     const { log, learningRate } = this.steps
     if (log.isLogged(globalStep)) return
     // A callback asked for a record between two reports: the next step brings one.
-    if (!log.hasNews) this.control.shouldLog = true
+    if (!log.hasNews) this.agreed.shouldLog = true
     else {
       const record = log.take(globalStep, learningRate, epoch, this.parts.timings?.take())
       await this.handler.log({ ...record, ...this.parts.scheduledWeights?.() })
     }
   }
 
+  /** Whether this process saves. */
+  get #isMain(): boolean {
+    return this.parts.ranks?.isMain ?? true
+  }
+
   async #save(): Promise<void> {
+    const { globalStep } = this.state
+    const { ranks } = this.parts
+    const folder = await (ranks === undefined ? this.#writeCheckpoint() : ranks.fromMain(() => this.#writeCheckpoint()))
+    this.#saved = { step: globalStep, folder }
+    if (globalStep === this.state.bestGlobalStep) this.state.bestModelCheckpoint = folder
+    await this.handler.emit('onSave', folder)
+  }
+
+  async #writeCheckpoint(): Promise<string> {
     const { args, say } = this.parts
     const { globalStep } = this.state
     say?.(savingCheckpoint(join(args.outputDir, `checkpoint-${globalStep}`)))
@@ -211,11 +235,10 @@ export class TrainingRun {
       position: this.steps.position,
       losses: this.steps.log.save(),
       learningRate: this.steps.learningRate,
-      shouldEpochStop: this.control.shouldEpochStop,
+      shouldEpochStop: this.agreed.shouldEpochStop,
       callbacks: this.handler.states(),
     })
-    this.#saved = { step: globalStep, folder }
     for (const name of await this.#best.rotate(basename(folder))) say?.(deletingCheckpoint(join(args.outputDir, name)))
-    await this.handler.emit('onSave', folder)
+    return folder
   }
 }

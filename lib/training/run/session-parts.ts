@@ -7,6 +7,8 @@ import type { LossSet, TrainableLoss } from '../batches/loss-set.js'
 import type { BatchMakerParts } from '../batches/source.js'
 import type { TrainerCallback } from '../callbacks/callbacks.js'
 import type { LossTensors } from '../checkpoint/loss-tensors.js'
+import type { Agreement } from '../distributed/agreement.js'
+import type { Ranks } from '../distributed/ranks.js'
 import type { ModelFacts } from '../health/facts.js'
 import type { ProgressOutput } from '../reporting/progress.js'
 import type { EvaluatorOf } from './evaluator-choice.js'
@@ -32,6 +34,9 @@ export interface SessionParts<M extends TrainableModel, L extends TrainableLoss>
   callbacks: readonly TrainerCallback[]
   progress: ProgressOutput | false
   signal: AbortSignal | undefined
+  /** With several processes; `signal` is then the one that they agreed on. */
+  ranks?: Ranks | undefined
+  agreement?: Agreement | undefined
   gate: Gate
   /** Locks the output folder, for a run that writes a checkpoint. */
   claim?: (() => Promise<void>) | undefined

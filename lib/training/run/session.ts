@@ -56,7 +56,12 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     let pretrained: PretrainedLosses | undefined
     try {
       pretrained = await PretrainedLosses.open(model, losses, openPretrained)
-      return new TrainerSession(parts, reporting, pretrained, createTrainer(model, args, pretrained.specs))
+      return new TrainerSession(
+        parts,
+        reporting,
+        pretrained,
+        createTrainer(model, args, pretrained.specs, parts.ranks?.native),
+      )
     } catch (error) {
       await pretrained?.close()
       await reporting.close()
@@ -90,12 +95,15 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
       }
     }
     const timings = this.#timings
-    this.#sources = new BatchSources({ args, losses, names, signal, timings, batchMaker, checkDataset, onNewStream })
+    this.#sources = new BatchSources({
+      ...{ args, losses, names, signal, timings, batchMaker, checkDataset, onNewStream },
+      ranks: parts.ranks,
+    })
   }
 
   /** A run that is ready to begin, at the start or at a checkpoint. */
   async begin(resume: boolean | string | null): Promise<TrainingRun> {
-    const { args, model, losses, signal, gate, claim } = this.#parts
+    const { args, model, losses, signal, gate, claim, ranks, agreement } = this.#parts
     const native = this.#native
     const say = (text: string) => this.#reporting.say(text)
     const tensors = trainableTensors(model.encoder, native)
@@ -104,11 +112,13 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     if (groups !== undefined) setGroups(native, groups)
     await native.begin()
     const card = await this.#recordCard()
-    const folder = await checkpointFolder(resume, args.outputDir)
+    const find = async () => (await checkpointFolder(resume, args.outputDir)) ?? null
+    const folder = (await (ranks ? ranks.fromMain(find) : find())) ?? undefined
     const train = this.#sources.training(this.#parts.trainDataset)
-    const checkpoint = folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length)
+    const checkpoint =
+      folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length, ranks?.size)
     const run = new TrainingRun({
-      ...{ args, native, train, signal, say, gate, claim },
+      ...{ args, native, train, signal, say, gate, claim, ranks, agreement },
       ...this.#evaluationParts(this.#parts.evalDataset),
       save: (temporary, target) => model.writeFiles(temporary, target),
       loadBest: async (best) => {
@@ -125,12 +135,17 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
       miniBatches: checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
       callbacks: this.#callbacks,
       timings: this.#timings,
-      health: this.#health,
+      health: ranks?.isMain === false ? undefined : this.#health,
     })
     this.#run = run
     if (card) model.trainingFacts = () => card.facts(run.state.logHistory)
     const parameters = trainedParameters(tensors.filter(({ name }) => groups?.groups[name] !== -1))
-    say(runningTraining({ args, examples: countRows(this.#parts.trainDataset), parameters, ...run.plan }))
+    say(
+      runningTraining({
+        ...{ args, parameters, processes: ranks?.size ?? 1, ...run.plan },
+        examples: countRows(this.#parts.trainDataset),
+      }),
+    )
     if (checkpoint === undefined) {
       await this.#initializeLosses()
     } else {

@@ -11,6 +11,7 @@ import type { MiniBatch } from '../batches/mini-batch.js'
 import type { CallbackHandler } from '../callbacks/callback-handler.js'
 import type { TrainerControl, TrainerState } from '../callbacks/callbacks.js'
 import type { SavedRun } from '../checkpoint/saved-run.js'
+import type { Agreement } from '../distributed/agreement.js'
 import type { HealthMonitor } from '../health/monitor.js'
 import { LossLog } from '../reporting/loss-log.js'
 import type { Timings } from '../reporting/timings.js'
@@ -33,6 +34,8 @@ export interface StepParts {
   reportsAreFree: boolean
   timings?: Timings | undefined
   health?: Pick<HealthMonitor, 'observe'> | undefined
+  /** With several processes. */
+  agreement?: Agreement | undefined
 }
 
 /** The state of a running optimiser step. */
@@ -61,11 +64,19 @@ export class Steps {
   readonly #handler: CallbackHandler
   readonly #state: TrainerState
   readonly #control: TrainerControl
+  readonly #agreed: TrainerControl
   readonly #schedule: (step: number) => number
   readonly #queue: StepQueue
 
-  constructor(parts: StepParts, plan: RunPlan, handler: CallbackHandler) {
+  /** @param agreed what all processes do; with one process, what its callbacks ask for */
+  constructor(
+    parts: StepParts,
+    plan: RunPlan,
+    handler: CallbackHandler,
+    agreed: TrainerControl = handler.context.control,
+  ) {
     this.#parts = parts
+    this.#agreed = agreed
     this.#plan = plan
     this.#handler = handler
     this.#state = handler.context.state
@@ -91,7 +102,7 @@ export class Steps {
    */
   async submit(group: readonly TrainBatch[], position: Position): Promise<Due> {
     const step = ++this.submitted
-    const { groupRates, miniBatches, args, timings } = this.#parts
+    const { groupRates, miniBatches, args, timings, agreement } = this.#parts
     timings?.resume()
     const due = this.#plan.dueAfterStep(step)
     const factor = this.#schedule(step)
@@ -107,6 +118,7 @@ export class Steps {
       const options = {
         ...{ lr, lossScale: batch.weight / group.length, update, report: report && update, loss: batch.loss },
         ...miniBatches?.[batch.loss],
+        ...(agreement && { requests: agreement.take(this.#control) }),
       }
       await this.#queue.add(batch, options, update ? running : undefined)
     }
@@ -135,7 +147,7 @@ export class Steps {
     const isLastOfItsSize =
       step === this.#plan.maxSteps || this.#plan.batchesPerEpoch - position.batches < args.gradientAccumulationSteps
     // A checkpoint keeps what was reported. Without a report it would lose the losses since the last one.
-    return reportsAreFree || due.log || due.save || this.#control.shouldLog || isLastOfItsSize
+    return reportsAreFree || due.log || due.save || this.#agreed.shouldLog || isLastOfItsSize
   }
 
   /** @param ended the step, if this batch was its last one */
@@ -150,6 +162,7 @@ export class Steps {
     if (report !== undefined) {
       this.log.gather(report)
       this.#parts.timings?.add(report)
+      if (report.requests) this.#parts.agreement?.follow(report.requests, this.#agreed)
       state.skippedSteps += report.skipped
       if (report.batches > 0) state.lastLoss = report.loss
       for (const warning of this.#parts.health?.observe(report) ?? []) await this.#handler.warn(warning)

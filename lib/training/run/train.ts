@@ -5,6 +5,7 @@ import type { CallbackContext, LogRecord, TrainerState } from '../callbacks/call
 import { copyLossTensors, type LossTensors } from '../checkpoint/loss-tensors.js'
 import { OutputFolder } from '../checkpoint/output-folder.js'
 import { trainOrAbort } from './loop.js'
+import { withRanks } from './ranked.js'
 import { TrainingAbortedError, type TrainResult } from './result.js'
 import { TrainerSession } from './session.js'
 import type { SessionParts } from './session-parts.js'
@@ -21,17 +22,22 @@ export interface TrainerMemory {
 type Parts<M extends TrainableModel, L extends TrainableLoss> = SessionParts<M, L> & { memory: TrainerMemory }
 type TrainParts<M extends TrainableModel, L extends TrainableLoss> = Parts<M, L> & { resume: boolean | string | null }
 
-/** What `train()` does: with `handleSignals` until a signal to the process, with the output folder locked. */
+/**
+ * What `train()` does: with `handleSignals` until a signal to the process, together with the other processes that a launcher has
+ * started, with the output folder locked.
+ */
 export async function train<M extends TrainableModel, L extends TrainableLoss>(
   parts: TrainParts<M, L>,
 ): Promise<TrainResult> {
-  if (!parts.args.handleSignals) return trainInFolder(parts)
-  return untilSignal(parts.signal, (signal) => trainInFolder({ ...parts, signal }))
+  const begin = (given: TrainParts<M, L>) => withRanks(given, trainInFolder)
+  if (!parts.args.handleSignals) return begin(parts)
+  return untilSignal(parts.signal, (signal) => begin({ ...parts, signal }))
 }
 
 async function trainInFolder<M extends TrainableModel, L extends TrainableLoss>(
   parts: TrainParts<M, L>,
 ): Promise<TrainResult> {
+  if (parts.ranks?.isMain === false) return trainInSession(parts)
   const output = await OutputFolder.open(parts.args, parts.signal)
   try {
     return await trainInSession({ ...parts, claim: () => output.claim() })

@@ -24,7 +24,7 @@ const GROUPS = 'test/unit/trainer-groups.test.ts'
 const CHECKPOINT = 'test/unit/checkpoint.test.ts'
 const SCHEDULE = 'test/unit/schedule.test.ts'
 const PRECISION = 'test/unit/precision.test.ts'
-const ONE_DEVICE = 'training runs on one device'
+const ONE_DEVICE = 'docs/distributed.md says how several processes train'
 
 /** What tests an argument, besides its default. */
 const TESTS: Readonly<Record<keyof typeof ARGUMENTS, readonly string[]>> = {
@@ -89,6 +89,7 @@ const TESTS: Readonly<Record<keyof typeof ARGUMENTS, readonly string[]>> = {
   seed: [TRAINER_NATIVE, TRAINER],
   dataSeed: [NATIVE],
   compat: [RUN, BATCHES],
+  ddpTimeout: ['test/addon/distributed.test.ts'],
 }
 
 /** Gone there since transformers 5: there is no default to compare with. */
@@ -203,7 +204,11 @@ export const training: readonly Row[] = [
     tests: ['test/addon/fit.test.ts', 'test/addon/cross-encoder-trainer.test.ts'],
     note: 'the schedule counts a last batch that is not full',
   }),
-  notBuilt('training', ['DDP', 'DataParallel', 'FSDP', 'DeepSpeed'], `${ONE_DEVICE}; so no gather_across_devices`),
+  built('training', 'DDP', 'several processes', {
+    note: 'gloo on CPUs; docs/distributed.md',
+    tests: ['test/addon/distributed.test.ts', 'test/unit/launch.test.ts'],
+  }),
+  notBuilt('training', ['DataParallel', 'FSDP', 'DeepSpeed'], ONE_DEVICE),
   built('training', ['PEFT', 'LoRA'], 'addAdapter', {
     golden: ['test/parity/make_adapters.py'],
     tests: ['test/parity/adapters.test.ts', 'test/addon/adapters.test.ts'],

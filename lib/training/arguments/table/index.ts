@@ -6,6 +6,7 @@ import type { Argument } from '../argument.js'
 import type { TrainingArguments } from '../types.js'
 import { LENGTH_AND_BATCHES } from './batches.js'
 import { OPTIMIZER_AND_SCHEDULE, PRECISION_AND_MEMORY } from './optimizer.js'
+import { PROCESSES } from './processes.js'
 import { EVALUATION_AND_CHECKPOINTS, LOGGING, SEEDS } from './records.js'
 
 /** By the titles that docs/training.md has for them. */
@@ -16,6 +17,7 @@ export const ARGUMENT_GROUPS = {
   Logging: LOGGING,
   'Evaluation, checkpoints, best model': EVALUATION_AND_CHECKPOINTS,
   Seeds: SEEDS,
+  'Several processes': PROCESSES,
 }
 
 /** Checks that each entry has the type that the interface states. */
@@ -28,4 +30,5 @@ export const ARGUMENTS = {
   ...LOGGING,
   ...EVALUATION_AND_CHECKPOINTS,
   ...SEEDS,
+  ...PROCESSES,
 } satisfies ArgumentTable

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { type DataSource, isDataset, sourcesOf } from '../../data/feed.js'
+import { loadAddon } from '../../native/load.js'
+import type { TrainableLoss } from '../batches/loss-set.js'
+import { decidingArguments } from '../checkpoint/checkpoint.js'
+import { Agreement } from '../distributed/agreement.js'
+import { readLaunch } from '../distributed/launch.js'
+import { Ranks } from '../distributed/ranks.js'
+import type { SessionParts } from './session-parts.js'
+import type { TrainableModel } from './trainable-model.js'
+
+/**
+ * Runs `work` together with the other processes of a launcher, or alone without one. Of several processes rank 0 logs, evaluates and
+ * saves.
+ * @throws ERR_DISTRIBUTED where they do not meet, do not train the same, or where one is lost
+ */
+export async function withRanks<M extends TrainableModel, L extends TrainableLoss, P extends SessionParts<M, L>, T>(
+  parts: P,
+  work: (parts: P) => Promise<T>,
+): Promise<T> {
+  const launch = readLaunch()
+  if (launch === undefined) return work(parts)
+  const { args, signal } = parts
+  const ranks = await Ranks.join(launch, args.ddpTimeout)
+  let failure: unknown
+  try {
+    await ranks.expectSame(factsOf(parts))
+    warnOfDropLast(parts)
+    const agreement = new Agreement(ranks, signal)
+    const together = { ...parts, ranks, agreement, signal: agreement.signal }
+    // As sentence-transformers: a last batch that is not full cannot be shared.
+    const drops = { ...args, dataloaderDropLast: true }
+    if (ranks.isMain) return await work({ ...together, args: drops })
+    return await work({
+      ...together,
+      progress: false,
+      args: { ...drops, reportTo: 'none', logLevel: 'passive' },
+    })
+  } catch (error) {
+    failure = error
+    throw error
+  } finally {
+    await ranks.leave(failure)
+  }
+}
+
+/** What has to be the same on all ranks. The weights are compared by the engine. */
+function factsOf<M extends TrainableModel, L extends TrainableLoss>(
+  parts: SessionParts<M, L>,
+): Record<string, unknown> {
+  const { args, model, losses, trainDataset, trainerName } = parts
+  return {
+    'sentence-torch': loadAddon().runtime().addonVersion,
+    trainer: trainerName,
+    model: hashed([model.config, model.dtype, model.encoder.tensors().map(({ name, shape }) => [name, shape])]),
+    loss: losses.all.map(({ name, loss }) => [name, loss.type]),
+    ...Object.fromEntries(Object.entries(dataFacts(trainDataset)).map(([name, facts]) => [`data${name}`, facts])),
+    ...Object.fromEntries(Object.entries(decidingArguments(args)).map(([name, value]) => [`argument ${name}`, value])),
+  }
+}
+
+/** By dataset: rows, columns and texts. Of a stream only what is known before it is read. */
+function dataFacts(source: DataSource): Record<string, unknown> {
+  const facts = sourcesOf(source).map(([name, data]) => {
+    const key = name === '' ? '' : ` ${name}`
+    if (!isDataset(data)) return [key, { stream: data.length ?? null }]
+    const texts = data.textColumns.map((column) => data.texts(column))
+    return [key, { rows: data.length, hash: hashed([data.textColumns, texts, data.labels()]) }]
+  })
+  return Object.fromEntries(facts) as Record<string, unknown>
+}
+
+function hashed(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+}
+
+function warnOfDropLast({ args }: Pick<SessionParts<TrainableModel, TrainableLoss>, 'args'>): void {
+  if (args.dataloaderDropLast) return
+  process.emitWarning(
+    'Several processes leave out a last batch that is not full, as with dataloaderDropLast: they cannot share it equally',
+    'SentenceTorchWarning',
+  )
+}

@@ -1,0 +1,46 @@
+#include "core/collective.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/features.h"
+
+#if ST_HAVE_C10D
+#include "core/gloo_collective.h"
+#endif
+
+namespace st {
+
+std::shared_ptr<Collective> Collective::join(const CollectiveSpec& spec) {
+  check(spec.size >= 1, "ERR_DISTRIBUTED", "Expected at least one process but found a size of ", spec.size);
+#if ST_HAVE_C10D
+  return join_gloo(spec);
+#else
+  fail("ERR_NOT_IMPLEMENTED", "Training with several processes needs a LibTorch with c10d and Gloo, which this one (",
+       ST_TORCH_VERSION, ") lacks");
+#endif
+}
+
+std::vector<std::string> Collective::exchange(const std::string& text) {
+  at::Tensor length = at::empty({1}, at::kLong);
+  length.fill_(static_cast<int64_t>(text.size()));
+  const at::Tensor lengths = all_gather(length);
+  const auto* all = lengths.const_data_ptr<int64_t>();
+  // An empty tensor is nothing to send.
+  const int64_t longest = std::max<int64_t>(1, *std::max_element(all, all + size()));
+  const at::Tensor own = at::zeros({longest}, at::kByte);
+  std::memcpy(own.mutable_data_ptr(), text.data(), text.size());
+  const at::Tensor texts = all_gather(own);
+  std::vector<std::string> out;
+  for (int64_t rank = 0; rank < size(); ++rank) {
+    const auto* begin = static_cast<const char*>(texts.const_data_ptr()) + rank * longest;
+    out.emplace_back(begin, static_cast<size_t>(all[rank]));
+  }
+  return out;
+}
+
+}  // namespace st

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace st {
+
+// How the processes of a training find each other.
+struct CollectiveSpec {
+  int64_t rank = 0, size = 1;
+  std::string host;  // of the store, where they meet
+  int64_t port = 0;
+  bool hosted = false;    // whether a launcher serves the store; else rank 0 does
+  std::string prefix;     // of the store's keys: a restarted training has another one
+  std::string interface;  // of the network (eth0); empty: loopback if the store is there, else that of this host's name
+  double join_seconds = 30;       // until all ranks have to be there
+  double timeout_seconds = 1800;  // until a rank that is waited for counts as lost
+  double roll_call_seconds = 4;   // for ranks to say that they are alive after one was lost, and at the end
+};
+
+// One of `size` processes that compute together. All of them make the same calls in the same order, with tensors of
+// the same sizes and types, contiguous and on the CPU. Every call waits for the others. Where one of them ends or does
+// not come in time, all others throw ERR_DISTRIBUTED, which names it; then nothing but leave() may follow.
+class Collective {
+ public:
+  // Throws ERR_NOT_IMPLEMENTED where LibTorch has no c10d, and ERR_DISTRIBUTED where ranks do not meet.
+  static std::shared_ptr<Collective> join(const CollectiveSpec& spec);
+
+  virtual ~Collective() = default;
+  int64_t rank() const { return rank_; }
+  int64_t size() const { return size_; }
+
+  // Replaces values by their sums over all ranks: the same bits on every rank.
+  virtual void all_reduce(at::Tensor values) = 0;
+  // The tensors of all ranks: [size, ...].
+  virtual at::Tensor all_gather(const at::Tensor& own) = 0;
+  // Replaces values by those of rank `root`.
+  virtual void broadcast(at::Tensor values, int64_t root) = 0;
+  virtual void barrier() = 0;
+  // Tells the others why this rank ends; empty: it has done its work. Never throws.
+  virtual void leave(const std::string& why) = 0;
+
+  // The texts of all ranks, by rank.
+  std::vector<std::string> exchange(const std::string& text);
+
+ protected:
+  Collective(int64_t rank, int64_t size) : rank_(rank), size_(size) {}
+
+ private:
+  int64_t rank_, size_;
+};
+
+}  // namespace st

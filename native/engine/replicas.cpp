@@ -1,0 +1,106 @@
+#include "engine/replicas.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+
+#include <utility>
+
+#include "core/error.h"
+#include "core/profile.h"
+
+namespace st {
+
+namespace {
+
+// Steps between two comparisons of the weights: they cost about one part in a thousand of the time.
+constexpr int64_t kComparedEvery = 100;
+
+}  // namespace
+
+// [columns * B, ...] of each rank to [columns * ranks * B, ...].
+at::Tensor Replicas::all_rows(const at::Tensor& own, int64_t columns) {
+  std::vector<int64_t> shape = own.sizes().vec();
+  shape[0] /= columns;
+  shape.insert(shape.begin(), columns);
+  const at::Tensor all = ranks_->all_gather(own.reshape(shape));
+  return all.transpose(0, 1).flatten(0, 2);
+}
+
+at::Tensor Replicas::own_rows(const at::Tensor& all_RD, int64_t columns) const {
+  if (!all_RD.defined()) return all_RD;
+  return all_RD.view({columns, ranks_->size(), -1, all_RD.size(1)}).select(1, ranks_->rank()).flatten(0, 1);
+}
+
+LossGradients Replicas::differentiate_all(const OwnedLoss& owned, LossContext context, const Network::Output& outputs,
+                                          double scale) {
+  const LossNeeds needs = owned.loss->needs();
+  check(!needs.layers && !needs.tokens && !needs.encoder && !needs.targets && !needs.decoder && !needs.vectors,
+        "ERR_NOT_IMPLEMENTED",
+        "gatherAcrossDevices is built for losses of one embedding for each text, and of nothing else of the model");
+  const PackedBatch& batch = context.batch;
+  check(batch.text_ids.empty() && batch.lists.empty() && std::holds_alternative<std::monostate>(batch.labels),
+        "ERR_NOT_IMPLEMENTED", "gatherAcrossDevices is not built for batches with labels, lists or numbers of texts");
+  const at::Tensor& own_RD = outputs.embeddings_RD;
+  check_loss(owned, batch, own_RD.size(1));
+  LossTensors tensors;
+  if (batch.guide_width > 0) {
+    const at::Tensor guide_RG = at::empty({batch.rows(), batch.guide_width}, at::kFloat);
+    std::copy(batch.guide.begin(), batch.guide.end(), guide_RG.mutable_data_ptr<float>());
+    tensors.guide_RG = all_rows(guide_RG, batch.columns);
+  }
+  context.given = &tensors;
+  Network::Output all;
+  all.embeddings_RD = all_rows(own_RD, batch.columns);
+  LossGradients found = differentiate(owned, context, all, scale);
+  found.outputs.embeddings_RD = own_rows(found.outputs.embeddings_RD, batch.columns);
+  for (at::Tensor& parameter : found.parameters) {
+    if (parameter.defined()) parameter = parameter * share();
+  }
+  return found;
+}
+
+Replicas::Logged Replicas::log(const LossValue& value, int64_t tokens, const std::vector<double>& requests) {
+  const auto parts = static_cast<int64_t>(value.logged.size() + requests.size());
+  at::Tensor numbers = at::empty({2 + parts}, at::kDouble);
+  auto* next = numbers.mutable_data_ptr<double>();
+  *next++ = value.total.item<double>() * share();
+  *next++ = static_cast<double>(tokens);
+  for (const auto& [name, number] : value.logged) *next++ = number.item<double>() * share();
+  for (const double request : requests) *next++ = request;
+  ranks_->all_reduce(numbers);
+  Logged out{LossValue(numbers[0]), static_cast<int64_t>(numbers[1].item<double>()), {}};
+  int64_t at = 2;
+  for (const auto& [name, number] : value.logged) out.value.logged.emplace_back(name, numbers[at++]);
+  for (size_t i = 0; i < requests.size(); ++i) out.requests.push_back(numbers[at++].item<double>());
+  return out;
+}
+
+void Replicas::sum_gradients(TrainedSets& sets, int64_t step) {
+  const ProfileScope scope("communication");
+  if (step % kComparedEvery == 0) compare_weights(sets, step);
+  for (auto& set : sets.all) {
+    if (set->used) set->sum_gradients(*ranks_);
+  }
+}
+
+void Replicas::copy_weights(TrainedSets& sets) {
+  for (auto& set : sets.all) {
+    set->parameters().settle();
+    ranks_->broadcast(set->parameters().flat(), 0);
+    set->loaded(false);
+  }
+}
+
+void Replicas::compare_weights(TrainedSets& sets, int64_t step) {
+  const auto count = static_cast<int64_t>(sets.all.size());
+  at::Tensor own = at::empty({count}, at::kLong);
+  for (int64_t i = 0; i < count; ++i) own[i] = sets.all[static_cast<size_t>(i)]->checksum();
+  const at::Tensor all = ranks_->all_gather(own);
+  for (int64_t rank = 1; rank < ranks_->size(); ++rank) {
+    check(all[rank].equal(all[0]), "ERR_DISTRIBUTED", "The weights of rank ", rank, " differ from those of rank 0 ",
+          step == 0 ? "before the first step: all ranks have to begin with the same model" : "after step ",
+          step == 0 ? "" : std::to_string(step));
+  }
+}
+
+}  // namespace st

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/collective.h"
+#include "engine/chunks.h"
+#include "engine/loss_pass.h"
+#include "engine/updater.h"
+
+namespace st {
+
+// The training of one model by several processes. Each has all weights and an equal part of the rows of every batch,
+// column by column: the first part belongs to rank 0. Gradients are summed over the ranks, so each makes the same
+// update, bit for bit.
+class Replicas {
+ public:
+  explicit Replicas(std::shared_ptr<Collective> ranks) : ranks_(std::move(ranks)) {}
+
+  // By which the loss of a part of the batch is scaled, so that the sum is the gradient of the mean over all rows.
+  double share() const { return 1.0 / static_cast<double>(ranks_->size()); }
+  Part part() const { return {ranks_->rank(), ranks_->size()}; }
+
+  // Value and gradients of the loss of the rows of all ranks. Of the outputs' gradients the own rows are left; those
+  // of the loss's parameters are the share of this rank.
+  LossGradients differentiate_all(const OwnedLoss& owned, LossContext context, const Network::Output& outputs,
+                                  double scale);
+
+  // What is logged of a batch: means and sums over all ranks.
+  struct Logged {
+    LossValue value;
+    int64_t tokens;
+    std::vector<double> requests;
+  };
+  Logged log(const LossValue& value, int64_t tokens, const std::vector<double>& requests);
+
+  // Sums the gradients of the sets that were used. `step`: the number of updates before.
+  void sum_gradients(TrainedSets& sets, int64_t step);
+  // Gives all ranks the weights, and those of the losses, of rank 0.
+  void copy_weights(TrainedSets& sets);
+
+ private:
+  at::Tensor all_rows(const at::Tensor& own, int64_t columns);
+  at::Tensor own_rows(const at::Tensor& all_RD, int64_t columns) const;
+  // Throws ERR_DISTRIBUTED on every rank where the weights differ.
+  void compare_weights(TrainedSets& sets, int64_t step);
+
+  std::shared_ptr<Collective> ranks_;
+};
+
+}  // namespace st

@@ -1,0 +1,62 @@
+#include "ranks.h"
+
+#include <ATen/Parallel.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace st::test {
+
+int64_t free_port() {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  close(listener);
+  return ntohs(address.sin_port);
+}
+
+CollectiveSpec member(int64_t rank, int64_t size, int64_t port) {
+  CollectiveSpec spec;
+  spec.rank = rank;
+  spec.size = size;
+  spec.host = "127.0.0.1";
+  spec.port = port;
+  spec.prefix = "test";
+  spec.timeout_seconds = 20;
+  spec.roll_call_seconds = 1;
+  return spec;
+}
+
+std::vector<std::string> in_threads(int64_t size, const std::function<void(int64_t rank)>& work) {
+  std::vector<std::string> failures(static_cast<size_t>(size));
+  std::vector<std::thread> threads;
+  for (int64_t rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      at::set_num_threads(1);
+      try {
+        work(rank);
+      } catch (const Error& error) {
+        failures[static_cast<size_t>(rank)] = error.code() + ": " + error.what();
+      } catch (const std::exception& error) {
+        failures[static_cast<size_t>(rank)] = error.what();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return failures;
+}
+
+void with_ranks(int64_t size, const std::function<void(const std::shared_ptr<Collective>&)>& work) {
+  const int64_t port = free_port();
+  const auto failures = in_threads(size, [&](int64_t rank) { work(Collective::join(member(rank, size, port))); });
+  for (const std::string& failure : failures) EXPECT_EQ(failure, "");
+}
+
+}  // namespace st::test

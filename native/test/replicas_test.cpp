@@ -1,0 +1,205 @@
+// One model trained by several ranks against one that sees whole batches.
+#include <array>
+#include <map>
+#include <numeric>
+
+#include "core/features.h"
+#include "ranks.h"
+#include "training.h"
+
+namespace st::test {
+
+namespace {
+
+#if ST_HAVE_C10D
+
+// The part of a batch that rank `rank` of `size` has: consecutive rows of every column.
+PackedBatch part_of(const PackedBatch& whole, int64_t rank, int64_t size) {
+  PackedBatch out;
+  out.columns = whole.columns;
+  out.offsets = {0};
+  const int64_t column = whole.rows() / whole.columns, own = column / size;
+  for (int64_t c = 0; c < whole.columns; ++c) {
+    for (int64_t row = c * column + rank * own; row < c * column + (rank + 1) * own; ++row) {
+      const auto begin = whole.offsets[row], end = whole.offsets[row + 1];
+      out.ids.insert(out.ids.end(), whole.ids.begin() + begin, whole.ids.begin() + end);
+      out.token_types.insert(out.token_types.end(), whole.token_types.begin() + begin, whole.token_types.begin() + end);
+      out.offsets.push_back(out.offsets.back() + end - begin);
+    }
+  }
+  const auto cut = [&](const auto& labels) {
+    return std::decay_t<decltype(labels)>(labels.begin() + rank * own, labels.begin() + (rank + 1) * own);
+  };
+  if (auto* floats = std::get_if<std::vector<float>>(&whole.labels)) out.labels = cut(*floats);
+  if (auto* integers = std::get_if<std::vector<int32_t>>(&whole.labels)) out.labels = cut(*integers);
+  return out;
+}
+
+struct Outcome {
+  double loss, norm;
+  std::map<std::string, std::vector<double>> gradients, weights;
+};
+
+struct Case {
+  Config loss;
+  PackedBatch batch;
+  bool gathers = false;
+  StepOptions options = kGradientsOnly;
+};
+
+// Loss and gradients of one batch, then the weights after three updates.
+Outcome train(const Case& c, const PackedBatch& batch, const std::string& dtype,
+              const std::shared_ptr<Collective>& ranks) {
+  const auto trainer_of = [&] {
+    const auto encoder = encoder_of(dtype, {{"hidden_dropout_prob", 0.2}, {"attention_probs_dropout_prob", 0.2}});
+    TrainerSpec spec = spec_of(c.loss);
+    spec.losses[0].gathers = c.gathers;
+    spec.ranks = ranks;
+    return std::make_pair(encoder, std::make_unique<Trainer>(encoder, spec));
+  };
+  Outcome out;
+  {
+    const auto [encoder, trainer] = trainer_of();
+    StepOptions update = c.options;
+    // The sum of gradients is a part of an update: one that moves nothing keeps the first moments, a tenth of them.
+    update.update = true;
+    update.rates = {0};
+    const auto report = trainer->step(batch, update);
+    out.loss = report->loss;
+    out.norm = report->grad_norm;
+    out.gradients = dump_weights<double>(*trainer, "exp_avg.");
+  }
+  const auto [encoder, trainer] = trainer_of();
+  for (int step = 0; step < 3; ++step) {
+    StepOptions update = c.options;
+    update.update = true;
+    update.rates = {1e-3};
+    trainer->step(batch, update);
+  }
+  out.weights = dump_weights<double>(*encoder);
+  return out;
+}
+
+double difference(const std::map<std::string, std::vector<double>>& a,
+                  const std::map<std::string, std::vector<double>>& b) {
+  double largest = 0, scale = 0;
+  EXPECT_EQ(a.size(), b.size());
+  for (const auto& [name, values] : a) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      largest = std::max(largest, std::abs(values[i] - b.at(name)[i]));
+      scale = std::max(scale, std::abs(values[i]));
+    }
+  }
+  return largest / scale;
+}
+
+std::vector<Case> cases() {
+  PackedBatch pairs = batch_of({5, 1, 12, 3, 4, 2, 20, 1, 7, 7, 2, 9, 3, 3, 8, 6}, 11, 2, 2);
+  PackedBatch scored = pairs, classified = pairs;
+  scored.labels = std::vector<float>{1, 0.25, 0.5, 0, 0.75, 0.1, 0.9, 0.3};
+  classified.labels = std::vector<int32_t>{2, 0, 1, 1, 0, 2, 2, 1};
+  StepOptions chunked = kGradientsOnly;
+  chunked.mini_batch_rows = 3;
+  const Config ranking = loss_of("MultipleNegativesRankingLoss");
+  return {{loss_of("CosineSimilarityLoss"), scored},
+          {loss_of("SoftmaxLoss", {{"numLabels", 3.0}}), classified},
+          {loss_of("CosineSimilarityLoss"), scored, false, chunked},
+          {ranking, pairs, true},
+          {ranking, pairs, true, chunked}};
+}
+
+// Several ranks make the update of one process with the whole batch: dropout on, clipping by the norm over all, the
+// loss's parameters and rows of the token table that one rank alone has read.
+TEST(Replicas, TrainAsOneProcessWithTheWholeBatch) {
+  for (const Case& c : cases()) {
+    for (const std::string& dtype : {std::string("float64"), std::string("float32")}) {
+      SCOPED_TRACE(c.loss.string("type") + " " + dtype + (c.gathers ? ", gathered" : ""));
+      const double near = dtype == "float64" ? 1e-12 : 1e-5;
+      const Threads one(1);
+      const Outcome whole = train(c, c.batch, dtype, nullptr);
+      ASSERT_GT(whole.norm, 1e-3);
+      for (const int64_t size : {2, 4}) {
+        std::vector<Outcome> found(static_cast<size_t>(size));
+        with_ranks(size, [&](const std::shared_ptr<Collective>& ranks) {
+          found[static_cast<size_t>(ranks->rank())] = train(c, part_of(c.batch, ranks->rank(), size), dtype, ranks);
+        });
+        EXPECT_NEAR(found[0].loss, whole.loss, near * std::abs(whole.loss));
+        EXPECT_NEAR(found[0].norm, whole.norm, near * whole.norm);
+        EXPECT_LT(difference(found[0].gradients, whole.gradients), near);
+        for (const Outcome& other : found) {
+          EXPECT_EQ(other.loss, found[0].loss);
+          EXPECT_EQ(other.gradients, found[0].gradients) << "the same bits on all ranks";
+          EXPECT_EQ(other.weights, found[0].weights) << "the same bits on all ranks";
+        }
+      }
+    }
+  }
+}
+
+// Without it, ranks with equal losses at every batch would be the same as ranks whose losses see one another.
+TEST(Replicas, NegativesOfOtherRanksCount) {
+  Case c = cases()[3];
+  const auto loss_with = [&](bool gathers) {
+    c.gathers = gathers;
+    double loss = 0;
+    with_ranks(2, [&](const std::shared_ptr<Collective>& ranks) {
+      const double found = train(c, part_of(c.batch, ranks->rank(), 2), "float32", ranks).loss;
+      if (ranks->rank() == 0) loss = found;
+    });
+    return loss;
+  };
+  EXPECT_GT(std::abs(loss_with(true) - loss_with(false)), 0.05);
+}
+
+TEST(Replicas, StopWhereWeightsDiffer) {
+  const int64_t port = free_port();
+  const auto failures = in_threads(2, [&](int64_t rank) {
+    const auto ranks = Collective::join(member(rank, 2, port));
+    TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+    spec.ranks = ranks;
+    const auto encoder = encoder_of();
+    load_weights(*encoder, random_weights(*encoder, rank == 1 ? 7 : 1));
+    Trainer trainer(encoder, spec);
+    trainer.step(part_of(scored_batch(), rank, 2), kUpdate);
+  });
+  for (const std::string& failure : failures) {
+    EXPECT_EQ(failure,
+              "ERR_DISTRIBUTED: The weights of rank 1 differ from those of rank 0 before the first step: all ranks "
+              "have to begin with the same model");
+  }
+}
+
+TEST(Replicas, TakeTheWeightsOfRankZeroAndSumRequests) {
+  with_ranks(2, [&](const std::shared_ptr<Collective>& ranks) {
+    TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+    spec.ranks = ranks;
+    const auto encoder = encoder_of();
+    Weights weights = random_weights(*encoder, 1);
+    load_weights(*encoder, random_weights(*encoder, ranks->rank() == 1 ? 7 : 1));
+    Trainer trainer(encoder, spec);
+    trainer.copy_weights();
+    EXPECT_EQ(dump_weights(*encoder), weights);
+    StepOptions options = kUpdate;
+    options.requests = {1, ranks->rank() == 1 ? 5.0 : 0.0};
+    const auto report = trainer.step(part_of(scored_batch(), ranks->rank(), 2), options);
+    EXPECT_EQ(report->requests, (std::vector<double>{2, 5}));
+    EXPECT_EQ(report->tokens, scored_batch().tokens());
+  });
+}
+
+TEST(Replicas, GatherNothingButEmbeddings) {
+  with_ranks(2, [&](const std::shared_ptr<Collective>& ranks) {
+    TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+    spec.ranks = ranks;
+    spec.losses[0].gathers = true;
+    Trainer trainer(encoder_of(), spec);
+    expect_error("ERR_NOT_IMPLEMENTED", "labels",
+                 [&] { trainer.step(part_of(scored_batch(), ranks->rank(), 2), kUpdate); });
+  });
+}
+
+#endif
+
+}  // namespace
+
+}  // namespace st::test
