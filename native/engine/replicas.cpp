@@ -3,7 +3,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <variant>
 
 #include "core/error.h"
 #include "core/profile.h"
