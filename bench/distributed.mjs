@@ -1,0 +1,138 @@
+// node bench/distributed.mjs [--python PYTHON] [--rounds N] [--steps N] [--batch N] [--peer false]: one training by two processes with one thread
+// each, by one process with two, and by two processes of Python's (DistributedDataParallel over Gloo), in turns: all-MiniLM-L6-v2, pairs of the
+// STS benchmark, MultipleNegativesRankingLoss over the rows of all processes, dropout on. One line of JSON:
+//
+//   stepsPerSecond   median of the rounds, by program; the first steps of each are left out
+//   ofOneProcess     two processes against one (bar 0.9), medians of the rounds' ratios
+//   times            two processes against two of Python's (bar 3)
+//   curve            how far the losses of two processes are off those of one, relative, over all steps (bar 1e-6)
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from '../dist/lib/index.js'
+import { loadAddon } from '../dist/lib/native/load.js'
+import { modelFolder, pythonProgram } from './common/peers.mjs'
+import { median } from './common/statistics.mjs'
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    python: { type: 'string', default: pythonProgram },
+    rounds: { type: 'string', default: '3' },
+    steps: { type: 'string', default: '50' },
+    batch: { type: 'string', default: '64' },
+    peer: { type: 'string', default: 'true' },
+  },
+})
+const [STEPS, BATCH] = [Number(options.steps), Number(options.batch)]
+/** Steps in which memory is taken and threads are started. */
+const WARM_UP = 5
+const MODEL = modelFolder('all-MiniLM-L6-v2')
+const DATA = fileURLToPath(new URL('../../shared/data/stsb/train.tsv', import.meta.url))
+
+/** What a process prints: its losses and seconds. */
+async function train() {
+  const processes = Number(process.env.WORLD_SIZE ?? 1)
+  const rows = readFileSync(DATA, 'utf8').trim().split('\n').slice(1)
+  const pairs = rows.map((row) => row.split('\t').slice(0, 2)).slice(0, BATCH * STEPS)
+  const model = await SentenceTransformer.load(MODEL)
+  const [times, found] = [[], []]
+  await new SentenceTransformerTrainer({
+    model,
+    trainDataset: Dataset.fromRows(pairs.map(([anchor, positive]) => ({ anchor, positive }))),
+    loss: new losses.MultipleNegativesRankingLoss(model, { gatherAcrossDevices: processes > 1 }),
+    args: {
+      maxSteps: STEPS,
+      perDeviceTrainBatchSize: BATCH / processes,
+      learningRate: 2e-5,
+      saveStrategy: 'no',
+      loggingSteps: 1,
+      reportTo: 'none',
+    },
+    callbacks: [
+      {
+        onStepEnd: () => void times.push(performance.now()),
+        onLog: ({ loss }) => void (loss !== undefined && found.push(loss)),
+      },
+    ],
+    progress: false,
+  }).train()
+  const seconds = (times.at(-1) - times[WARM_UP]) / 1000
+  await model.dispose()
+  console.log(JSON.stringify({ losses: found, stepsPerSecond: (STEPS - 1 - WARM_UP) / seconds }))
+}
+
+function freePort() {
+  const server = createServer()
+  return new Promise((resolve) =>
+    server.listen(0, () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    }),
+  )
+}
+
+/** Processes of one training. @returns what the first one printed last */
+async function run(program, args, processes, threads) {
+  const port = await freePort()
+  const ranks = Array.from({ length: processes }, (_, rank) => {
+    const launcher = { RANK: rank, LOCAL_RANK: rank, WORLD_SIZE: processes, LOCAL_WORLD_SIZE: processes }
+    const env = {
+      ...process.env,
+      ...(processes > 1 && { ...launcher, MASTER_ADDR: '127.0.0.1', MASTER_PORT: port }),
+      ...{ SENTENCE_TORCH_THREADS: threads, OMP_NUM_THREADS: threads },
+    }
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let [out, errors] = ['', '']
+    child.stdout.on('data', (text) => (out += text))
+    child.stderr.on('data', (text) => (errors += text))
+    return new Promise((resolve, reject) =>
+      child.on('close', (code) =>
+        code === 0 ? resolve(out) : reject(new Error(`rank ${rank} ended with ${code}: ${errors.slice(-2000)}`)),
+      ),
+    )
+  })
+  const [first] = await Promise.all(ranks)
+  return JSON.parse(first.trimEnd().split('\n').at(-1))
+}
+
+if (positionals[0] === 'train') {
+  await train()
+} else {
+  const own = [fileURLToPath(import.meta.url), 'train', '--steps', options.steps, '--batch', options.batch]
+  const peer = [
+    fileURLToPath(new URL('distributed_peer.py', import.meta.url)),
+    MODEL,
+    DATA,
+    options.steps,
+    options.batch,
+  ]
+  const programs = {
+    two: () => run(process.execPath, own, 2, 1),
+    one: () => run(process.execPath, own, 1, 2),
+    ...(options.peer === 'true' && { python: () => run(options.python, peer, 2, 1) }),
+  }
+  const found = Object.fromEntries(Object.keys(programs).map((name) => [name, []]))
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const [name, start] of Object.entries(programs)) found[name].push(await start())
+  }
+  const rates = (name) => found[name].map(({ stepsPerSecond }) => stepsPerSecond)
+  const against = (name) => Number(median(rates('two').map((rate, i) => rate / rates(name)[i])).toPrecision(3))
+  const [two, one] = [found.two[0].losses, found.one[0].losses]
+  console.log(
+    JSON.stringify({
+      theme: 'distributed',
+      ...{ batch: BATCH, steps: STEPS },
+      stepsPerSecond: Object.fromEntries(
+        Object.keys(found).map((name) => [name, Number(median(rates(name)).toPrecision(4))]),
+      ),
+      ofOneProcess: against('one'),
+      ...(found.python && { times: against('python') }),
+      curve: Math.max(...two.map((loss, i) => Math.abs(loss - one[i]) / Math.abs(one[i]))),
+      ...{ processor: cpus()[0].model, kernels: loadAddon().runtime().cpuKernels, cores: cpus().length },
+    }),
+  )
+}
