@@ -15,9 +15,11 @@ set -euo pipefail
 MODEL="${MODEL:-sentence-transformers/all-MiniLM-L6-v2}"
 INPUT="${INPUT:-docs.jsonl}"
 VECTORS="${VECTORS:-vectors}"
+# As many as --array counts to. Some of them can be submitted again: sbatch --array=17,23 deploy/slurm-encode.sh
+SHARDS="${SHARDS:-64}"
 
 export SENTENCE_TORCH_THREADS="${SLURM_CPUS_PER_TASK:-8}"
 # exec: Slurm's signal reaches the program, which leaves whole files alone.
 exec npx sentence-torch encode "$MODEL" "$INPUT" \
   --document --with-text --output-folder "$VECTORS" --format parquet \
-  --shard "${SLURM_ARRAY_TASK_ID:-1}/${SLURM_ARRAY_TASK_COUNT:-1}"
+  --shard "$SLURM_ARRAY_TASK_ID/$SHARDS"

@@ -20,8 +20,8 @@ export const index: Command = {
     },
     precision: {
       type: 'string',
-      help: 'how rows are compared before full vectors are',
-      choices: ['float32', 'int8', 'binary'],
+      help: 'how rows are compared before full vectors are; how vectors of tokens are stored, which float16 is for',
+      choices: ['float32', 'float16', 'int8', 'binary'],
       fallback: 'float32',
     },
     'score-function': {

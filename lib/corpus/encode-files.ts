@@ -64,9 +64,12 @@ export async function encodePieces(
   const { inputs, column, onBadRow } = plan
   const encode = await encoderOf(model, plan)
   const settings = await settingsOf(model, plan)
-  const folder = await EncodedFolder.open(plan.output, settings)
   const cursor = new TextCursor(readAllTexts({ inputs, column, stdin, onBadRow }))
   try {
+    // A folder that exists is one of some texts.
+    if (!(await cursor.hasMore()))
+      throw new SentenceTorchError('ERR_INVALID_DATA', `Expected texts in ${inputs.join(', ')}, found none`)
+    const folder = await EncodedFolder.open(plan.output, settings)
     return await new Run(plan, folder, cursor, encode).all()
   } finally {
     await cursor.close()
@@ -131,8 +134,6 @@ class Run {
       if (index % shard.count !== shard.index) await this.#skip()
       else await this.#file(index)
     }
-    if (this.#total === 0)
-      throw new SentenceTorchError('ERR_INVALID_DATA', `Expected texts in ${this.plan.inputs.join(', ')}, found none`)
     const complete = await this.folder.finish(this.#total)
     const { dimension } = this.folder.settings.rows
     return {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { invalidArgument, type SentenceTorchError } from '../errors.js'
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
 import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType, listOfNames } from '../options.js'
+import { checkFinite } from '../search/blocks.js'
 import type { Precision } from '../search/quantize.js'
 import { classOf, isTextEncoder, type Side, type TextEncoder } from './model.js'
 import { bytesOf } from './rows.js'
@@ -160,6 +161,7 @@ function rangesOf(
   const { data, shape } = asEmbeddings(given, 'calibrationEmbeddings')
   if (shape[0] === 0 || shape[1] !== width)
     throw invalidArgument('calibrationEmbeddings', `rows of ${width} numbers`, `${shape[0]} rows of ${shape[1]}`)
+  checkFinite(embeddings(data, ...shape), 'calibrationEmbeddings')
   const ranges = new Float32Array(2 * width)
   ranges.fill(Infinity, 0, width).fill(-Infinity, width)
   for (let i = 0; i < data.length; i++) {

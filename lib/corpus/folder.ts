@@ -81,23 +81,35 @@ export class EncodedFolder {
 
   /**
    * What is known of a file that is whole; undefined for one that is absent, or whose bytes are not those that were written.
-   * @throws SentenceTorchError ERR_INVALID_FILE for a record that cannot be read
    */
   async intact(index: number): Promise<FileRecord | undefined> {
     const record = await this.#record(index)
     if (record === undefined || record.settingsSha256 !== this.#hash) return undefined
+    if ((await this.#sizeOf(index)) !== record.bytes) return undefined
     const path = join(this.path, this.fileOf(index))
-    const { size } = (await stat(path).catch(absent(undefined))) ?? {}
-    if (size !== record.bytes) return undefined
     return (await fileSha256(path).catch(failedTo(`read ${path}`))) === record.sha256 ? record : undefined
   }
 
+  /** A record that is damaged is as none: the file is written again. */
   async #record(index: number): Promise<FileRecord | undefined> {
     const path = this.#recordPath(index)
     const bytes = await readFile(path)
       .catch(absent(undefined))
       .catch(failedTo(`read ${path}`))
-    return bytes && parseJson(bytes, path, fileRecordSchema)
+    try {
+      return bytes && parseJson(bytes, path, fileRecordSchema)
+    } catch (error) {
+      if ((error as SentenceTorchError).code === 'ERR_INVALID_FILE') return undefined
+      throw error
+    }
+  }
+
+  async #sizeOf(index: number): Promise<number | undefined> {
+    const path = join(this.path, this.fileOf(index))
+    const found = await stat(path)
+      .catch(absent(undefined))
+      .catch(failedTo(`read ${path}`))
+    return found?.size
   }
 
   #recordPath(index: number): string {
@@ -169,6 +181,8 @@ export class EncodedFolder {
     for (let index = 0; index < count; index++) {
       const record = await this.#record(index)
       if (record === undefined || record.settingsSha256 !== this.#hash) return false
+      // A file may be lost while its record is there.
+      if ((await this.#sizeOf(index)) !== record.bytes) return false
       files.push(record)
     }
     const text = manifestText(this.settings, files)

@@ -2,13 +2,14 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
+import { absent } from '../io/files.js'
 import { failedTo } from '../io/system-error.js'
 import { temporaryBeside } from '../io/temporary.js'
 import { embeddings } from '../models/embeddings.js'
 import type { MaxSimName } from '../models/multi-vector/folder.js'
-import { checkOptions, checkSignal } from '../options.js'
+import { checkOptions, checkSignal, checkType } from '../options.js'
 import type { IndexPrecision, IndexSettings } from '../search/embedding-index/format.js'
-import { IndexFile } from '../search/embedding-index/index-file.js'
+import { IndexFile, lockIndex } from '../search/embedding-index/index-file.js'
 import { identityDifference } from '../search/embedding-index/model-identity.js'
 import { readRows } from '../search/embedding-index/read-rows.js'
 import { checkPrecision, KIND_NAMES, type OwnRows, scoreOf } from '../search/embedding-index/row-kinds.js'
@@ -54,7 +55,7 @@ interface Source {
  * ```
  * @param sources files of `EmbeddingIndex`, and folders; of one model, one kind and one width, all with texts (ids) or none
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for sources that do not fit each other, naming the first; ERR_INVALID_FILE for a
- * source without its checksums; ERR_NOT_FOUND, ERR_FILE_SYSTEM, ERR_ABORTED
+ * source without its checksums; ERR_BUSY while a process adds to the index that is replaced; ERR_NOT_FOUND, ERR_FILE_SYSTEM, ERR_ABORTED
  */
 export async function mergeIndexes(
   path: string,
@@ -66,7 +67,12 @@ export async function mergeIndexes(
     throw invalidArgument('sources', 'paths of indexes or folders', sources)
   checkOptions('mergeIndexes', options, ['precision', 'scoreFunction', 'onProgress', 'signal'])
   checkSignal(options.signal)
+  if (options.onProgress !== undefined) checkType('onProgress', options.onProgress, 'function')
+  const there = await stat(path).catch(absent(undefined))
+  if (there?.isDirectory()) throw invalidArgument('path', 'the path of a file', `${path}, which is a folder`)
   const opened: Source[] = []
+  // Also where the index that is replaced is one of the sources: what is added to it meanwhile would be lost.
+  const lock = await lockIndex(path)
   try {
     for (const source of sources as readonly string[]) opened.push(await openSource(source))
     const settings = mergedSettings(opened, options)
@@ -74,6 +80,7 @@ export async function mergeIndexes(
     return await write(path, opened, settings, options)
   } finally {
     for (const source of opened) await source.close()
+    await lock.release()
   }
 }
 
@@ -106,6 +113,8 @@ function mergedSettings(sources: readonly Source[], options: MergeIndexesOptions
   const [first, ...others] = sources as [Source, ...Source[]]
   const { settings: own } = first
   const kind = own.kind ?? 'dense'
+  // Of the sources that say of which model they are.
+  const known = sources.find(({ settings }) => settings.model !== undefined)
   for (const { path, settings } of others) {
     const unfit = (expected: string, found: string) => {
       const message = `${path} does not fit ${first.path}: expected ${expected}, found ${found}`
@@ -118,8 +127,8 @@ function mergedSettings(sources: readonly Source[], options: MergeIndexesOptions
     if (settings.hasIds !== own.hasIds || settings.hasTexts !== own.hasTexts)
       throw unfit(presence(own), presence(settings))
     const name = settings.model?.name ?? path
-    const other = own.model && settings.model && identityDifference(own.model, settings.model, name)
-    if (other !== undefined) throw unfit('rows of the same model', `those of another: ${other}`)
+    const other = known && settings.model && identityDifference(known.settings.model!, settings.model, name)
+    if (other !== undefined) throw unfit(`rows of the same model as ${known!.path} has`, `those of another: ${other}`)
     for (const each of ['precision', 'scoreFunction'] as const) {
       if (options[each] !== undefined || settings[each] === own[each]) continue
       throw unfit(`${each} ${own[each]} (the option ${each} chooses one for all)`, settings[each])
@@ -128,6 +137,13 @@ function mergedSettings(sources: readonly Source[], options: MergeIndexesOptions
   const precision = options.precision ?? own.precision
   const scoreFunction = scoreOf(kind, options.scoreFunction ?? (own.scoreFunction as ScoreFunction | MaxSimName))
   checkPrecision(kind, precision, scoreFunction)
+  // Vectors of tokens are kept in few bits alone, from which others cannot be made.
+  const coarse =
+    kind === 'tokens' && sources.find(({ settings: { precision: its } }) => its !== 'float32' && its !== precision)
+  if (coarse) {
+    const message = `${coarse.path} has vectors of ${coarse.settings.precision}, which become none of ${precision}: only float32 does`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+  }
   const isKnown = sources.every(({ settings }) => settings.model !== undefined)
   const { dimension, hasIds, hasTexts, model } = own
   return {

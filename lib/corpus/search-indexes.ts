@@ -1,7 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import { checkInteger, checkOptions } from '../options.js'
 import { EmbeddingIndex, type IndexHit } from '../search/embedding-index/embedding-index.js'
-import type { IndexRowsLike } from '../search/embedding-index/row-kinds.js'
+import { type IndexRowsLike, ownRows } from '../search/embedding-index/row-kinds.js'
 import { EncodedFiles } from './encoded-files.js'
 
 export interface SearchIndexesOptions {
@@ -39,14 +39,16 @@ export async function searchIndexes(
   const { topK = 10, rescoreMultiplier, signal } = options
   checkInteger('topK', topK, 1)
   checkIndexes(indexes, rescoreMultiplier)
+  // As they are now: the indexes get their turns one after the other.
+  const asked = ownRows(queries, 'queries')
   let best: IndexesHit[][] = []
   for (const [index, one] of indexes.entries()) {
     const hasCodes = one.precision !== 'float32' && rescoreMultiplier !== undefined
     const own = { topK, ...(signal && { signal }) }
     const found: IndexHit[][] =
       one instanceof EncodedFiles
-        ? await one.search(queries, own)
-        : await one.search(queries, { ...own, ...(hasCodes && { rescoreMultiplier }) })
+        ? await one.search(asked, own)
+        : await one.search(asked, { ...own, ...(hasCodes && { rescoreMultiplier }) })
     const hits = found.map((list) => list.map((hit) => ({ ...hit, index })))
     best = index === 0 ? hits : best.map((list, q) => merged(list, hits[q]!, topK))
   }

@@ -170,6 +170,8 @@ export class TokenEmbeddings<P extends TokenPrecision = 'float32'> {
     })
     const data = new Float32Array(offsets[rows.length]! * dimension)
     rows.forEach((row, i) => {
+      if (!(row.data instanceof Float32Array))
+        throw invalidArgument(`rows[${i}].data`, 'a Float32Array', (row.data as object)?.constructor?.name)
       data.set(row.data, offsets[i]! * dimension)
     })
     return new TokenEmbeddings(data, offsets, dimension)

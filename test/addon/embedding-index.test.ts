@@ -1,6 +1,6 @@
 import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import test from 'ava'
 import {
   EmbeddingIndex,
@@ -136,10 +136,8 @@ test('an empty index, additions at the same time, and additions of two objects',
   t.deepEqual(await index.search(queries, { rescoreMultiplier: 70 }), expected)
   await using again = await EmbeddingIndex.open(path)
   t.deepEqual(await again.search(queries, { rescoreMultiplier: 70 }), expected)
-  t.deepEqual(
-    (await readdir(root)).filter((name) => name.includes('.lock')),
-    [],
-  )
+  // Other tests hold locks of their own.
+  t.false((await readdir(root)).includes(`${basename(path)}.lock`))
 })
 
 test('while another process adds, an addition is refused and nothing changes', async (t) => {

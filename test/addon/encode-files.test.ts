@@ -364,3 +364,34 @@ test.serial('refused: rows of other classes in fewer bits, and as npy', async (t
   await t.throwsAsync(encodeFiles(multi, few({ format: 'npy' })), { message: /parquet or safetensors/ })
   await t.throwsAsync(encodeFiles({} as never, few()), { code: 'ERR_INVALID_ARGUMENT', message: /model/ })
 })
+
+test.serial('a lost file, a damaged record: no complete folder, until they are written again', async (t) => {
+  const output = newFolder()
+  const shard = (index: number) => encodeFiles(model, few({ output, shard: { index, count: 2 } }))
+  await shard(0)
+  await shard(1)
+  const whole = bytesOf(output)
+  rmSync(join(output, 'part-000001.parquet'))
+  t.like(await shard(0), { written: 0, complete: false })
+  t.like(await shard(1), { written: 1, complete: true })
+  t.deepEqual(bytesOf(output), whole)
+  truncateSync(join(output, 'part-000000.json'), 7)
+  t.like(await shard(1), { written: 0, complete: false })
+  t.like(await shard(0), { written: 1, complete: true })
+  t.deepEqual(bytesOf(output), whole)
+})
+
+test.serial('a call that finds no text leaves no folder, and calibration has numbers', async (t) => {
+  const output = newFolder()
+  await t.throwsAsync(encodeFiles(model, few({ output, inputs: at('absent.txt') })), { code: 'ERR_NOT_FOUND' })
+  writeFileSync(at('empty.txt'), '')
+  await t.throwsAsync(encodeFiles(model, few({ output, inputs: at('empty.txt') })), { code: 'ERR_INVALID_DATA' })
+  t.false(existsSync(output))
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const calibrationEmbeddings = { data: new Float32Array(64).fill(value), shape: [2, 32] as [number, number] }
+    await t.throwsAsync(encodeFiles(model, few({ output, precision: 'int8', calibrationEmbeddings })), {
+      code: 'ERR_INVALID_DATA',
+    })
+  }
+  t.false(existsSync(output))
+})

@@ -186,7 +186,7 @@ test.serial('sources that do not fit each other are refused, and so are damaged 
   await refused(
     [one, foreign],
     'ERR_INVALID_ARGUMENT',
-    /foreign does not fit .*r1: .*same model, found those of another: the cosine/,
+    /foreign does not fit .*r1: .*same model as .* has, found those of another: the cosine/,
   )
   await refused([one, plain], 'ERR_INVALID_ARGUMENT', /expected ids and texts, found no ids and no texts/)
   await refused([one, narrow], 'ERR_INVALID_ARGUMENT', /expected rows of 32 numbers, found rows of 31/)
@@ -252,4 +252,81 @@ test.serial('the program: encode into a folder, merge-index and search over seve
     t.is(result.code, code, result.err)
     t.regex(result.err, message)
   }
+})
+
+test.serial('an index that another one has replaced takes no rows', async (t) => {
+  const path = await create(at('replaced'), 0, 3)
+  const big = await create(at('replacing'), 0, 40)
+  await using opened = await EmbeddingIndex.open(path)
+  await mergeIndexes(path, [big, big])
+  const error = await t.throwsAsync(
+    opened.add({ embeddings: part(3, 8), texts: TEXTS.slice(3, 8), ids: ['3', '4', '5', '6', '7'] }),
+  )
+  t.like(error, {
+    code: 'ERR_INVALID_FILE',
+    message: `${path} is another index now than when it was opened; open it again to add to it`,
+  })
+  await using there = await EmbeddingIndex.open(path)
+  await there.verify()
+  t.is(there.length, 80)
+  t.is(opened.length, 3)
+  await create(path, 0, 40)
+  await t.throwsAsync(there.add({ embeddings: part(0, 1), texts: [''], ids: ['x'] }), { code: 'ERR_INVALID_FILE' })
+})
+
+test.serial('what is merged in place loses no row that is added meanwhile', async (t) => {
+  const path = await create(at('in-place'), 0, 20)
+  await using adding = await EmbeddingIndex.open(path)
+  const added = { embeddings: part(20, 25), texts: TEXTS.slice(20, 25), ids: ['a', 'b', 'c', 'd', 'e'] }
+  const [merged, add] = await Promise.allSettled([mergeIndexes(path, [path, path]), adding.add(added)])
+  await using there = await EmbeddingIndex.open(path)
+  await there.verify()
+  // One of them comes first; the other one sees its rows, or is refused.
+  const rows = merged.status === 'fulfilled' ? (merged.value.rows === 50 ? 50 : 40) : 25
+  t.is(there.length, rows)
+  t.true(merged.status === 'fulfilled' || add.status === 'fulfilled')
+  if (rows === 40) t.is(add.status, 'rejected')
+})
+
+test.serial('queries are those of the call, whatever becomes of their memory', async (t) => {
+  await using one = await EmbeddingIndex.open(await create(at('asked-1'), 0, 20))
+  await using two = await EmbeddingIndex.open(await create(at('asked-2'), 20, 40))
+  const queries = part(5, 8)
+  const expected = await searchIndexes([one, two], queries)
+  const found = searchIndexes([one, two], queries)
+  queries.data.fill(0.5)
+  t.deepEqual(await found, expected)
+})
+
+test.serial('sources of other models are found behind one that names none, and nothing is written', async (t) => {
+  const nameless = await create(at('nameless'), 0, 3, { model: undefined })
+  const own = await create(at('named'), 3, 6)
+  const otherModel = await SentenceTransformer.load(await tinyFolder(at('other-model'), 5))
+  const other = await create(at('named-otherwise'), 6, 9, { model: otherModel })
+  await otherModel.dispose()
+  const error = await t.throwsAsync(mergeIndexes(at('mixed'), [nameless, own, other]))
+  t.like(error, { code: 'ERR_INVALID_ARGUMENT' })
+  t.true(
+    error!.message.startsWith(`${other} does not fit ${nameless}: expected rows of the same model as ${own} has`),
+    error!.message,
+  )
+  const progress = 5 as unknown as () => void
+  await t.throwsAsync(mergeIndexes(at('mixed'), [own], { onProgress: progress }), { code: 'ERR_INVALID_ARGUMENT' })
+  await t.throwsAsync(mergeIndexes(root, [own]), { code: 'ERR_INVALID_ARGUMENT', message: /which is a folder/ })
+  t.false(existsSync(at('mixed')))
+})
+
+test.serial('vectors of tokens in few bits become no others, which is said before anything is read', async (t) => {
+  const tokens = TokenEmbeddings.fromRows([part(0, 2), part(2, 5)])
+  const save = async (name: string, precision: 'float32' | 'float16' | 'int8') => {
+    await (await EmbeddingIndex.create(at(name), { embeddings: tokens, precision })).close()
+    return at(name)
+  }
+  const [full, half, bytes] = [await save('t32', 'float32'), await save('t16', 'float16'), await save('t8', 'int8')]
+  const error = await t.throwsAsync(mergeIndexes(at('t'), [full, bytes], { precision: 'float32' }))
+  t.is(error!.message, `${bytes} has vectors of int8, which become none of float32: only float32 does`)
+  const merged = await mergeIndexes(at('t'), [full, half], { precision: 'float16' })
+  t.like(merged, { rows: 4, precision: 'float16' })
+  const wrong = { data: new Uint16Array(32) as unknown as Float32Array, shape: [1, 32] as [number, number] }
+  t.throws(() => TokenEmbeddings.fromRows([wrong]), { code: 'ERR_INVALID_ARGUMENT', message: /Float32Array/ })
 })

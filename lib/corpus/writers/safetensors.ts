@@ -1,3 +1,4 @@
+import { SentenceTorchError } from '../../errors.js'
 import { byteLengthOf, type SafetensorsDType } from '../../io/dtypes.js'
 import { SparseEmbeddings } from '../../models/sparse-embeddings.js'
 import { TokenEmbeddings } from '../../models/token-embeddings.js'
@@ -6,6 +7,9 @@ import type { RowWriter, Sink } from './writer.js'
 
 /** Bytes of the header, which has room for any sizes and is written again at the end. */
 const HEADER_BYTES = 1024
+
+/** Offsets are int32. */
+const MOST_ENTRIES = 2 ** 31 - 1
 
 const TYPES = { float32: 'F32', int8: 'I8', binary: 'I8', uint8: 'U8', ubinary: 'U8' } as const
 
@@ -40,6 +44,10 @@ export class SafetensorsRows implements RowWriter {
     } else await this.sink.write(bytesOf(rows.data))
     if (rows instanceof SparseEmbeddings || rows instanceof TokenEmbeddings) {
       const before = this.#entries
+      if (before + rows.offsets.at(-1)! > MOST_ENTRIES) {
+        const message = `A file holds at most ${MOST_ENTRIES} values or tokens: choose fewer rowsPerFile`
+        throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+      }
       this.#ends.push(rows.offsets.slice(1).map((end) => before + end))
       this.#entries += rows.offsets.at(-1)!
     }

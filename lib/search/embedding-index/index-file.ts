@@ -36,8 +36,19 @@ export class IndexFile {
     private readonly all: Segment[],
   ) {}
 
-  /** Writes a new file, which appears when it is complete. */
+  /** Writes a new file, which appears when it is complete. @throws SentenceTorchError ERR_BUSY while another process adds to the old one */
   static async create(path: string, settings: IndexSettings, data: SegmentData | undefined): Promise<IndexFile> {
+    // Whoever adds to the index that was there has done so before, or finds another one.
+    const lock = await lockIndex(path)
+    try {
+      await IndexFile.write(path, settings, data)
+    } finally {
+      await lock.release()
+    }
+    return IndexFile.open(path)
+  }
+
+  private static async write(path: string, settings: IndexSettings, data: SegmentData | undefined): Promise<void> {
     await writeFileAtomic(path, async (file) => {
       const segment = data && (await writeSegment(file, FIRST_SEGMENT, 0, data))
       const head = { ...settings, sequence: 1, rows: data?.rows ?? 0, end: segment?.end ?? FIRST_SEGMENT }
@@ -45,7 +56,6 @@ export class IndexFile {
       // The last part may be empty up to the place where the next segment begins.
       await file.truncate(head.end)
     })
-    return IndexFile.open(path)
   }
 
   /**
@@ -127,26 +137,32 @@ export class IndexFile {
    */
   async append(data: SegmentData): Promise<void> {
     const { path } = this
-    const lock = await takeLock(`${path}.lock`).catch(failedTo(`lock ${path}`))
-    if (!(lock instanceof FileLock)) {
-      throw new SentenceTorchError('ERR_BUSY', `Another process adds to ${path} (process ${lock.pid ?? 'unknown'})`)
-    }
+    const lock = await lockIndex(path)
     try {
-      const newest = await newestHead(this.file, path)
-      if (newest.sequence !== this.current.sequence) await this.readSegments(newest)
       const file = await open(path, constants.O_RDWR).catch(failedTo(`write ${path}`))
       try {
-        await this.appendTo(file, data)
-      } catch (error) {
-        // What was written does not count. Without room on the disk it should not stay.
-        await file.truncate(this.current.end).catch(() => {})
-        throw systemError(error, `write ${path}`)
+        await this.checkSame(file)
+        const newest = await newestHead(this.file, path)
+        if (newest.sequence !== this.current.sequence) await this.readSegments(newest)
+        await this.appendTo(file, data).catch(async (error) => {
+          // What was written does not count. Without room on the disk it should not stay.
+          await file.truncate(this.current.end).catch(() => {})
+          throw systemError(error, `write ${path}`)
+        })
       } finally {
         await file.close()
       }
     } finally {
       await lock.release()
     }
+  }
+
+  /** @throws ERR_INVALID_FILE where another index has taken the place of this one since it was opened */
+  private async checkSame(file: FileHandle): Promise<void> {
+    const [own, there] = await Promise.all([this.file.stat(), file.stat()])
+    if (own.dev === there.dev && own.ino === there.ino) return
+    const message = `${this.path} is another index now than when it was opened; open it again to add to it`
+    throw new SentenceTorchError('ERR_INVALID_FILE', message)
   }
 
   async close(): Promise<void> {
@@ -189,6 +205,13 @@ export class IndexFile {
     this.all.splice(0, this.all.length, ...found)
     this.current = head
   }
+}
+
+/** Nobody else writes the index meanwhile. @throws SentenceTorchError ERR_BUSY where somebody does */
+export async function lockIndex(path: string): Promise<FileLock> {
+  const lock = await takeLock(`${path}.lock`).catch(failedTo(`lock ${path}`))
+  if (lock instanceof FileLock) return lock
+  throw new SentenceTorchError('ERR_BUSY', `Another process adds to ${path} (process ${lock.pid ?? 'unknown'})`)
 }
 
 /** The newer of the two heads that is whole. */

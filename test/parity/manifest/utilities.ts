@@ -106,7 +106,6 @@ export const utilities: readonly Row[] = [
     tests: ['test/parity/decoding.test.ts', 'test/unit/decoding.test.ts'],
     report: ['decoding', 'decoders of tokenizers'],
   }),
-  notBuilt('util', '`merge` of models', 'not yet: models merge as tensors, by several methods, which come together'),
   built('util', 'Augmented SBERT (examples)', 'augmentedSbert', {
     golden: ['test/parity/make_bm25.py'],
     tests: ['test/addon/recipe-augmented-sbert.test.ts', 'test/unit/bm25.test.ts'],
