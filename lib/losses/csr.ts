@@ -38,7 +38,7 @@ export const OPTIONS = {
  *
  * @example
  * const trainDataset = Dataset.fromRows([{ anchor: 'capital of France', positive: 'Paris is the capital.' }])
- * const loss = new losses.CSRLoss({ loss: new losses.SparseMultipleNegativesRankingLoss(), beta: 0.1, gamma: 1 })
+ * const loss = new losses.CSRLoss({ loss: new losses.SparseMultipleNegativesRankingLoss(), beta: 0.2 })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
