@@ -20,7 +20,7 @@ import { readRows } from '../../lib/search/embedding-index/read-rows.js'
 import { callProgram } from '../helpers/call-program.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
-const root = mkdtempSync(join(tmpdir(), 'sentence-torch-merge-'))
+const root = mkdtempSync(join(tmpdir(), 'sentence-torch-indexes-'))
 test.after.always(() => rmSync(root, { recursive: true, force: true }))
 const at = (name: string) => join(root, name)
 
