@@ -4,7 +4,7 @@ the C++ expects of shapes, dtypes and strides. A call that LibTorch has no longe
 
     python test/python/cuda_shapes.py       prints a line a check, and exits with 1 where one fails
 
-needs torch of any build.
+needs a torch that is built with CUDA; no GPU.
 """
 
 import sys
@@ -126,6 +126,9 @@ def adamw() -> None:
 
 
 def main() -> int:
+    if torch.version.cuda is None:
+        print("ok  left out: this torch is built without CUDA")
+        return 0
     with FakeTensorMode(allow_non_fake_inputs=True):
         flash("dropout")
         flash("no dropout", dropped=0.0)
