@@ -6,8 +6,7 @@
 // bench/results; runs that are there already are not run again. With --cpu-time both budgets are processor seconds of one thread, which a
 // busy machine disturbs less than the clock. Needs ../shared, and optuna beside the peer's packages
 // (SENTENCE_TORCH_BENCH_PYTHON).
-import { spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +15,7 @@ import { Dataset, evaluation, recipes, SentenceTransformer } from 'sentence-torc
 import { cpuModel } from '../../install/system.mjs'
 import { stsDev } from './cases.mjs'
 import { file, MODEL } from './squad.mjs'
+import { doneKeys, runTwin } from './twins.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const text = (value) => ({ type: 'string', default: value })
@@ -33,7 +33,6 @@ if (options['cpu-time']) {
     return (user + system) / 1000
   }
 }
-const python = process.env.SENTENCE_TORCH_BENCH_PYTHON ?? join(here, '..', 'peers', 'venv', 'bin', 'python')
 
 /** The rows, the losses that fit them, and what measures a model on other rows. */
 const CASES = {
@@ -114,13 +113,10 @@ function theirs({ train, losses, kind }, { folder, seed, budget }) {
       output: join(folder, 'peer'),
     }),
   )
-  const run = spawnSync(python, [join(here, 'budget_peer.py'), job], { encoding: 'utf8', maxBuffer: 1 << 26 })
-  if (run.status !== 0) throw new Error(`${python} failed: ${run.stderr.slice(-3000)}`)
-  return JSON.parse(run.stdout.trim().split('\n').at(-1))
+  return runTwin('budget_peer.py', job)
 }
 
-const lines = existsSync(options.results) ? readFileSync(options.results, 'utf8').trim().split('\n') : []
-const done = new Set(lines.filter(Boolean).map((line) => JSON.parse(line).key))
+const done = doneKeys(options.results)
 const sides = { ours, theirs }
 for (const name of options.cases.split(',')) {
   const data = await CASES[name]()

@@ -3,7 +3,6 @@
 // The recipe fewShot beside SetFit (few_shot_twin.py): the ten intents of Banking77 about top-ups, eight texts of each, accuracy and
 // F1 on 20 others of each before and after training. Every run is a JSON line; runs that are there already are not run again. At the
 // end the means and their difference. Needs ../shared, and setfit in the peer's Python (see bench/run.mjs).
-import { spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Dataset, recipes } from 'sentence-torch'
 import { cpuModel } from '../../install/system.mjs'
+import { runTwin } from './twins.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
@@ -23,7 +23,6 @@ const { values: options } = parseArgs({
     results: text(join(here, '..', 'results', 'few-shot.jsonl')),
   },
 })
-const python = process.env.SENTENCE_TORCH_BENCH_PYTHON ?? join(here, '..', 'peers', 'venv', 'bin', 'python')
 
 /** The first rows of each intent. */
 async function intents(split, count) {
@@ -53,9 +52,7 @@ function theirs({ train, test, folder, ...job }) {
   const file = join(folder, 'job.json')
   const columns = (rows) => ({ texts: rows.texts('text'), labels: rows.column('category') })
   writeFileSync(file, JSON.stringify({ ...job, model, train: columns(train), test: columns(test) }))
-  const made = spawnSync(python, [join(here, 'few_shot_twin.py'), file], { encoding: 'utf8', maxBuffer: 1 << 26 })
-  if (made.status !== 0) throw new Error(`${python} failed: ${made.stderr.slice(-3000)}`)
-  return JSON.parse(made.stdout.trim().split('\n').at(-1))
+  return runTwin('few_shot_twin.py', file)
 }
 
 const read = () =>

@@ -6,8 +6,7 @@
 // the processor. Dropout off: the losses of the first 50 steps. Ours and Python's take turns. Every run is a JSON line in bench/results;
 // runs that are there already are not run again. `compare.mjs bench/results/late-and-sparse.jsonl` reads them. Needs ../shared, the peer's
 // Python (see bench/run.mjs), and the weights that `npm run test:real` fetches.
-import { spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,8 +22,8 @@ import {
   SparseEncoderTrainer,
 } from 'sentence-torch'
 import { cpuModel } from '../../install/system.mjs'
-import { pythonProgram } from '../common/peers.mjs'
 import { file, MODEL } from './squad.mjs'
+import { doneKeys, runTwin } from './twins.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const text = (value) => ({ type: 'string', default: value })
@@ -166,12 +165,7 @@ function theirs(one, job) {
   const task = { kind: job.name, model, seed, steps, columns, cranfield, measuresBefore: seed === 1 }
   const told = { ...task, learningRate, batchSize: BATCH, ...one.python }
   writeFileSync(path, JSON.stringify(told))
-  const { status, stdout, stderr } = spawnSync(pythonProgram, [join(here, 'late_and_sparse_twin.py'), path], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  })
-  if (status !== 0) throw new Error(`${pythonProgram} failed: ${stderr.slice(-3000)}`)
-  return JSON.parse(stdout.trim().split('\n').at(-1))
+  return runTwin('late_and_sparse_twin.py', path)
 }
 
 /** What is kept of a run: the metric and how many values the vectors have, and the time of a step, the first two apart. */
@@ -190,14 +184,7 @@ function resultOf({ score }, { before, after, times, ...rest }) {
   }
 }
 
-const done = new Set(
-  existsSync(options.results)
-    ? readFileSync(options.results, 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line).key)
-    : [],
-)
+const done = doneKeys(options.results)
 
 async function run(name, dropout, seed) {
   const isQuiet = dropout === 'off'

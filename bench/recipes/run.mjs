@@ -4,17 +4,7 @@
 // first 50 steps. Dropout on: for each seed the Spearman correlation on the STS benchmark's dev split, after the steps of the case or
 // --most-steps. Every run is a JSON line in bench/results; runs that are there already are not run again. compare.mjs reads them. Needs
 // ../shared and the peer's Python (see bench/run.mjs).
-import { spawnSync } from 'node:child_process'
-import {
-  appendFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +20,7 @@ import {
 import { cpuModel } from '../../install/system.mjs'
 import { CASES, stsDev } from './cases.mjs'
 import { MODEL } from './squad.mjs'
+import { doneKeys, runTwin } from './twins.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const text = (value) => ({ type: 'string', default: value })
@@ -43,7 +34,6 @@ const { values: options } = parseArgs({
     results: text(join(here, '..', 'results', 'recipes.jsonl')),
   },
 })
-const python = process.env.SENTENCE_TORCH_BENCH_PYTHON ?? join(here, '..', 'peers', 'venv', 'bin', 'python')
 
 /** The model's folder with dropout off. */
 function quiet(folder) {
@@ -100,12 +90,7 @@ function theirs({ loss, args, python: told = {} }, job, sts) {
       ...(measure && { sts }),
     }),
   )
-  const { status, stdout, stderr } = spawnSync(python, [join(here, 'twin.py'), file], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  })
-  if (status !== 0) throw new Error(`${python} failed: ${stderr.slice(-3000)}`)
-  return JSON.parse(stdout.trim().split('\n').at(-1))
+  return runTwin('twin.py', file)
 }
 
 /** What our trainer draws for a loss's own parameters with this seed: a step with the learning rate 0 leaves them as they are. */
@@ -124,14 +109,7 @@ async function initialHead({ ours: makeLoss, python: { pooling } = {} }, { model
   )
 }
 
-const done = new Set(
-  existsSync(options.results)
-    ? readFileSync(options.results, 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line).key)
-    : [],
-)
+const done = doneKeys(options.results)
 const sts = await stsDev()
 
 async function run(name, dropout, seed) {
