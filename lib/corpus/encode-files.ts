@@ -60,7 +60,7 @@ export async function encodePieces(
   options: EncodeFilesOptions,
   stdin?: AsyncIterable<Uint8Array>,
 ): Promise<EncodeFilesResult> {
-  const plan = planOf(model, options)
+  const plan = await planOf(model, options)
   const { inputs, column, onBadRow } = plan
   const encode = await encoderOf(model, plan)
   const settings = await settingsOf(model, plan)

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument, type SentenceTorchError } from '../errors.js'
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
+import { rangesOf } from '../models/row-codes.js'
 import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType, listOfNames } from '../options.js'
 import { checkFinite } from '../search/blocks.js'
 import type { Precision } from '../search/quantize.js'
@@ -100,7 +102,7 @@ const OF_CLASS = {
 } as const
 
 /** @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION */
-export function planOf(model: TextEncoder, options: EncodeFilesOptions): EncodePlan {
+export async function planOf(model: TextEncoder, options: EncodeFilesOptions): Promise<EncodePlan> {
   if (!isTextEncoder(model))
     throw invalidArgument('model', 'a SentenceTransformer, a SparseEncoder or a MultiVectorEncoder', model)
   checkOptions('encodeFiles', options, NAMES)
@@ -126,7 +128,7 @@ export function planOf(model: TextEncoder, options: EncodeFilesOptions): EncodeP
   if (format === 'npy' && classOf(model) !== 'SentenceTransformer')
     throw invalidArgument(`format of the rows of a ${classOf(model)}`, 'parquet or safetensors', format)
   const own = { inputs, output, format, shard: { ...shard }, rowsPerFile, withTexts, precision }
-  return { ...options, ...own, ranges: rangesOf(options, precision, model.embeddingDimension) }
+  return { ...options, ...own, ranges: await calibrated(options, precision, model.embeddingDimension) }
 }
 
 function checkShard(shard: Shard): void {
@@ -146,11 +148,11 @@ function checkOfClass(model: TextEncoder, options: EncodeFilesOptions): void {
 }
 
 /** Lowest and highest values of the calibration. */
-function rangesOf(
+async function calibrated(
   { calibrationEmbeddings: given, truncateDim }: EncodeFilesOptions,
   precision: Precision,
   dimension: number,
-): Embeddings | undefined {
+): Promise<Embeddings | undefined> {
   const needed = precision === 'int8' || precision === 'uint8'
   if (given === undefined) {
     if (needed) throw invalidArgument('calibrationEmbeddings', `rows that give the ranges of ${precision}`, given)
@@ -162,14 +164,7 @@ function rangesOf(
   if (shape[0] === 0 || shape[1] !== width)
     throw invalidArgument('calibrationEmbeddings', `rows of ${width} numbers`, `${shape[0]} rows of ${shape[1]}`)
   checkFinite(embeddings(data, ...shape), 'calibrationEmbeddings')
-  const ranges = new Float32Array(2 * width)
-  ranges.fill(Infinity, 0, width).fill(-Infinity, width)
-  for (let i = 0; i < data.length; i++) {
-    const d = i % width
-    ranges[d] = Math.min(ranges[d]!, data[i]!)
-    ranges[width + d] = Math.max(ranges[width + d]!, data[i]!)
-  }
-  return embeddings(ranges, 2, width)
+  return rangesOf(data, width, new TimeSlice())
 }
 
 /** Ranges as a manifest tells them apart. */

@@ -1,5 +1,6 @@
 /** Rows of numbers in few bits, as `quantize_embeddings` of sentence-transformers has them. The arithmetic is in float32. */
 import type { TimeSlice } from '../data/time-slice.js'
+import { type Embeddings, embeddings } from './embeddings.js'
 
 /** Values between two checks of the clock: about a tenth of a millisecond. */
 const STRIDE = 2 ** 15
@@ -26,6 +27,17 @@ export async function addExtremes({ low, high }: Extremes, data: Float32Array, s
     }
     if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await slice.yield()
   }
+}
+
+/** The extremes of all rows, [2, dim]; zeros where there is no row. */
+export async function rangesOf(data: Float32Array, dim: number, slice: TimeSlice): Promise<Embeddings> {
+  const ranges = embeddings(new Float32Array(2 * dim), 2, dim)
+  if (data.length === 0) return ranges
+  const extremes = noExtremes(dim)
+  await addExtremes(extremes, data, slice)
+  ranges.data.set(extremes.low)
+  ranges.data.set(extremes.high, dim)
+  return ranges
 }
 
 /** What one step of a byte is worth; 0 for a number that is the same everywhere. */

@@ -3,7 +3,7 @@ import { TimeSlice } from '../../data/time-slice.js'
 import { invalidArgument } from '../../errors.js'
 import { bytesOf, floatsOf } from '../../io/floats.js'
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../embeddings.js'
-import { addExtremes, type Extremes, noExtremes, stepsOf, toBits, toBytes } from '../row-codes.js'
+import { type Extremes, rangesOf, stepsOf, toBits, toBytes } from '../row-codes.js'
 
 /** The arrays of each precision. */
 export interface TokenData {
@@ -65,17 +65,6 @@ export async function encoded(
     await slice.yield()
   }
   return { data: out }
-}
-
-async function rangesOf(data: Float32Array, dimension: number, slice: TimeSlice): Promise<Embeddings> {
-  const extremes = noExtremes(dimension)
-  await addExtremes(extremes, data, slice)
-  const out = new Float32Array(2 * dimension)
-  // Without vectors zeros.
-  if (data.length === 0) return embeddings(out, 2, dimension)
-  out.set(extremes.low)
-  out.set(extremes.high, dimension)
-  return embeddings(out, 2, dimension)
 }
 
 /** By which a byte becomes a number: byte × scale + shift, the middle of its step. Without ranges the byte itself. */
