@@ -1,8 +1,9 @@
 import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../models/embeddings.js'
+import { type Embeddings, type EmbeddingsLike, embeddings, ownEmbeddings } from '../models/embeddings.js'
 import { addExtremes, type Extremes, noExtremes, toBits, toBytes } from '../models/row-codes.js'
 import { checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkFinite } from './blocks.js'
 
 /** The array type of each precision. */
 export interface QuantizedData {
@@ -51,7 +52,8 @@ const ENOUGH_ROWS = 100
  * @param rows [n, dim]
  * Source: sentence-transformers `util.quantize_embeddings`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT (shapes; `int8` or `uint8` of one row without ranges or calibration; ranges or
- * calibration for another precision, which would have no effect), ERR_UNKNOWN_OPTION
+ * calibration for another precision, which would have no effect), ERR_INVALID_DATA (ranges or calibration that are not finite),
+ * ERR_UNKNOWN_OPTION
  */
 export async function quantizeEmbeddings<P extends Precision>(
   rows: EmbeddingsLike,
@@ -111,6 +113,7 @@ async function rangesOf(
   if (ranges !== undefined) {
     const { data, shape } = ownEmbeddings(ranges, 'ranges')
     if (shape[0] !== 2 || shape[1] !== dim) throw wrongShape('ranges', `2 × ${dim}`, shape)
+    checkFinite(embeddings(data, ...shape), 'ranges')
     return { low: data.subarray(0, dim), high: data.subarray(dim) }
   }
   const own = calibrationEmbeddings === undefined
@@ -119,6 +122,8 @@ async function rangesOf(
   if (!own && (rows === 0 || from[0]!.shape[1] !== dim)) {
     throw wrongShape('calibrationEmbeddings', `rows of ${dim}`, from[0]!.shape)
   }
+  // Of a number that is none, ranges are none either: all rows would become one.
+  if (!own) checkFinite(from[0]!, 'calibrationEmbeddings')
   if (own && rows === 1) {
     const message = `One embedding has no ranges for ${precision}: pass ranges, or calibrationEmbeddings of many texts`
     throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)

@@ -91,3 +91,12 @@ test('truncated rows', (t) => {
   t.throws(() => util.truncateEmbeddings(rows, 0), { code: 'ERR_INVALID_ARGUMENT', message: /truncateDim/ })
   t.is(util.normalize, util.normalizeEmbeddings)
 })
+
+test('ranges and calibration that are no numbers are refused, since all rows would become one', async (t) => {
+  for (const value of [Number.NaN, Infinity]) {
+    const wrong = embeddings(new Float32Array(8).fill(value), 2, 4)
+    const refused = { code: 'ERR_INVALID_DATA' }
+    await t.throwsAsync(quantizeEmbeddings(rows, 'int8', { calibrationEmbeddings: wrong }), refused)
+    await t.throwsAsync(quantizeEmbeddings(rows, 'uint8', { ranges: wrong }), refused)
+  }
+})
