@@ -30,7 +30,7 @@ for (const loss of ['cosine', 'gathered'] as const) {
         t.is(weights, two[0]!.weights, 'the same bits on both')
         t.deepEqual(losses, two[0]!.losses)
         for (const [i, value] of losses!.entries()) {
-          t.true(Math.abs(value - one!.losses![i]!) <= 1e-6 * Math.abs(value) + 1e-4, `step ${i}`)
+          t.true(Math.abs(value - one!.losses![i]!) <= 1e-6 * Math.abs(value) + 1e-6, `step ${i}`)
         }
       }
     })

@@ -27,6 +27,14 @@ test.after.always(() => rmSync(work, { recursive: true, force: true }))
 
 const anchor = tinyWords.slice(0, 24).map((word) => `the ${word}`)
 const positive = tinyWords.slice(0, 24).map((word) => `a ${word} is ${word}`)
+/** Texts of which no two are equal: those would be computed once. */
+function different(count: number): string[] {
+  const place = (i: number, digit: number) => Math.floor(i / 24 ** digit) % 24
+  return Array.from(
+    { length: count },
+    (_, i) => `${anchor[place(i, 0)]} ${positive[place(i, 1)]} ${anchor[place(i, 2)]}`,
+  )
+}
 const label = anchor.map((_, i) => i % 2)
 const score = anchor.map((_, i) => i / 24)
 
@@ -92,12 +100,7 @@ for (const [name, { data, loss, args }] of Object.entries(ways)) {
 
 test('queries beside a big encode of the same model: both have the results that they have alone', async (t) => {
   await using model = await SentenceTransformer.load(served)
-  // No two are equal: those would be computed once.
-  const place = (i: number, digit: number) => Math.floor(i / 24 ** digit) % 24
-  const many = Array.from(
-    { length: 3000 },
-    (_, i) => `${anchor[place(i, 0)]} ${positive[place(i, 1)]} ${anchor[place(i, 2)]}`,
-  )
+  const many = different(3000)
   const rows = await model.encode(many)
   const query = await model.encode('the cat')
   let runs = true
@@ -168,7 +171,7 @@ test('the engine: a query overtakes bulk jobs, but not what changes its model; a
 test('an aborted call leaves the queue of a busy engine', async (t) => {
   await using model = await SentenceTransformer.load(served)
   const abort = new AbortController()
-  const busy = model.encode(Array.from({ length: 6000 }, (_, i) => positive[i % 24]!))
+  const busy = model.encode(different(6000))
   await setTimeout(1)
   const gone = model.encode(positive, { priority: 'bulk', signal: abort.signal })
   abort.abort(new Error('closed'))
