@@ -1,20 +1,9 @@
 import { SentenceTorchError } from '../../errors.js'
+import type { CollectiveSpec } from '../../native/types.js'
 
-/** The place that a launcher has given this process among those that train together. */
-export interface Launch {
-  rank: number
-  size: number
-  /** Where the processes meet. */
-  host: string
-  port: number
-  /** Whether the launcher serves the store there; else rank 0 does. */
-  hosted: boolean
-  /** Of the store's keys: a restart by the launcher has another one. */
-  prefix: string
-  /** The network interface; undefined: that of the host's name. */
+/** The place that a launcher has given this process among those that train together. A restart by the launcher has another prefix. */
+export interface Launch extends Omit<CollectiveSpec, 'interface' | 'timeoutSeconds'> {
   networkInterface: string | undefined
-  /** Until all processes have to be there. */
-  joinSeconds: number
 }
 
 type Env = Readonly<Record<string, string | undefined>>
