@@ -40,8 +40,8 @@ ST_HD void store(Bf16& to, float x) {
 }
 
 // The threads that share a row. Lane l of n takes the columns l, l + n, l + 2n, ... sum and highest combine all lanes
-// and return the result to each. sync waits for all lanes. A warp is one group (warp.cuh). On the host it is a single
-// lane or, in tests, 32 threads.
+// and return the result to each. sync waits for all lanes. A warp is one group (kernels.cu); on the host a single lane
+// is.
 struct OneLane {
   int lane() const { return 0; }
   int lanes() const { return 1; }

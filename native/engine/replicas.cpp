@@ -15,7 +15,7 @@ namespace st {
 
 namespace {
 
-// Steps between two comparisons of the weights: they cost about one part in a thousand of the time.
+// Steps between two comparisons of the weights, which read all of them but the token table.
 constexpr int64_t kComparedEvery = 100;
 
 }  // namespace

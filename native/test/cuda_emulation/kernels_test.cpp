@@ -59,7 +59,7 @@ class Launch {
     return *this;
   }
 
-  // @param launch is given a stream, and has the last word about what is in it
+  // @param launch queues the kernels on the stream that it is given, and returns the error of that
   template <typename Work>
   void run(const Work& launch) {
     std::vector<at::Tensor> before, first;
