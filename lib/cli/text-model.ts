@@ -1,27 +1,14 @@
 /** The model of a command that embeds texts, of the class that its folder names. */
-import { classOf, type TextEncoder } from '../corpus/model.js'
-import type { Embeddings } from '../models/embeddings.js'
+import { type AnyEncoder, classOf, type TextEncoder } from '../corpus/model.js'
 import { resolveModel } from '../models/hub.js'
 import { type TextClass, textClassOf } from '../models/model-type.js'
-import type { MaxSimName } from '../models/multi-vector/folder.js'
 import { MultiVectorEncoder } from '../models/multi-vector-encoder.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
-import type { SparseEmbeddings } from '../models/sparse-embeddings.js'
 import { SparseEncoder } from '../models/sparse-encoder.js'
-import type { TokenEmbeddings } from '../models/token-embeddings.js'
 import type { LoadOptions } from '../models/types.js'
-import type { Metric } from '../native/types.js'
-
-type Rows = Embeddings | SparseEmbeddings | TokenEmbeddings
-type Encode = (texts: readonly string[], options?: object) => Promise<Rows>
 
 /** What commands use of a model of any class. The options are those of its `encode`. */
-export interface TextModel {
-  encode: Encode
-  encodeQuery: Encode
-  encodeDocument: Encode
-  readonly similarityFnName: Metric | MaxSimName
-  readonly embeddingDimension: number
+export interface TextModel extends AnyEncoder {
   dispose(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
