@@ -1,6 +1,7 @@
+import { datasetSha256 } from '../data/hash-dataset.js'
 import { MultipleNegativesRankingLoss } from '../losses/multiple-negatives-ranking.js'
 import { optionValues, positive, text } from '../options/kinds.js'
-import { datasetSha256, modelKey } from './fingerprint.js'
+import { modelKey } from './fingerprint.js'
 import { QUERY_OPTIONS, type QueryOptions } from './queries/options.js'
 import { checkQuerySources, queryStages } from './queries/query-stages.js'
 import {

@@ -1,3 +1,4 @@
+import { datasetSha256 } from '../data/hash-dataset.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { Loss } from '../losses/loss.js'
 import { MatryoshkaLoss } from '../losses/matryoshka.js'
@@ -6,7 +7,7 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { flag, integer, needed, nullable, option, optionValues } from '../options/kinds.js'
 import { checkOneOf } from '../options.js'
 import { type CodePrecision, PRECISIONS } from './few-bytes.js'
-import { datasetSha256, modelKey } from './fingerprint.js'
+import { modelKey } from './fingerprint.js'
 import { checkLossSpec, isLoss, type LossSpec, makeLoss } from './make-loss.js'
 import { modelKind } from './model-kind.js'
 import {

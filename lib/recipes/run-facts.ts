@@ -1,9 +1,9 @@
 /** What `run.json` says of a run beside its options: programs, machine, data. */
 import { cpus } from 'node:os'
 import type { Dataset } from '../data/dataset.js'
+import { datasetSha256 } from '../data/hash-dataset.js'
 import { loadAddon } from '../native/load.js'
 import type { RunData } from '../report/manifest.js'
-import { datasetSha256 } from './fingerprint.js'
 
 /** @throws ERR_ADDON_LOAD */
 export function machineFacts() {

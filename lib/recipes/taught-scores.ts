@@ -1,12 +1,13 @@
 /** Rows of a query and its candidates with the scores of a teacher: what a student learns. */
 
 import { Dataset } from '../data/dataset.js'
+import { datasetSha256 } from '../data/hash-dataset.js'
 import { listed } from '../data/readers/names.js'
 import { SentenceTorchError } from '../errors.js'
 import { signalOf } from '../io/abort.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
-import { datasetSha256, modelKey } from './fingerprint.js'
+import { modelKey } from './fingerprint.js'
 import type { RecipeRun } from './recipe-run.js'
 import type { Taught } from './taught-vectors.js'
 import { rowLabels, teacherStage, withTeacher } from './teacher-rows.js'

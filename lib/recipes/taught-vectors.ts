@@ -1,12 +1,13 @@
 /** Texts with the embeddings of a teacher: what a student learns. */
 
 import { Dataset } from '../data/dataset.js'
+import { datasetSha256 } from '../data/hash-dataset.js'
 import { SentenceTorchError } from '../errors.js'
 import { signalOf } from '../io/abort.js'
 import { principalAxes, project } from '../models/distillation/axes.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
-import { datasetSha256, modelKey } from './fingerprint.js'
+import { modelKey } from './fingerprint.js'
 import type { RecipeRun } from './recipe-run.js'
 import { sentencesOf } from './sentences.js'
 import type { StageInputs } from './stages.js'

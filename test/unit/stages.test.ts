@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { datasetSha256 } from '../../lib/data/hash-dataset.js'
 import { Dataset } from '../../lib/index.js'
-import { datasetSha256, folderSha256 } from '../../lib/recipes/fingerprint.js'
+import { folderSha256 } from '../../lib/recipes/fingerprint.js'
 import { Stages } from '../../lib/recipes/stages.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 

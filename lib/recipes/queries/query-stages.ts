@@ -1,11 +1,12 @@
 /** The first stages of GenQ and GPL: passages, their queries, and which of these lead back to their passages. */
 import { join } from 'node:path'
 import { Dataset } from '../../data/dataset.js'
+import { datasetSha256 } from '../../data/hash-dataset.js'
 import { hashJson } from '../../data/hash-json.js'
 import { SentenceTorchError } from '../../errors.js'
 import type { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { OptionValues } from '../../options/kinds.js'
-import { datasetSha256, modelKey } from '../fingerprint.js'
+import { modelKey } from '../fingerprint.js'
 import { twoTexts } from '../gold-pairs.js'
 import type { RecipeOptions } from '../recipe.js'
 import type { RecipeRun } from '../recipe-run.js'

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto'
 import { type DataSource, isDataset, sourcesOf } from '../../data/feed.js'
+import { datasetSha256 } from '../../data/hash-dataset.js'
+import { hashJson } from '../../data/hash-json.js'
 import { loadAddon } from '../../native/load.js'
 import type { TrainableLoss } from '../batches/loss-set.js'
 import { decidingArguments } from '../checkpoint/checkpoint.js'
@@ -24,7 +25,7 @@ export async function withRanks<M extends TrainableModel, L extends TrainableLos
   const ranks = await Ranks.join(launch, args.ddpTimeout)
   let failure: unknown
   try {
-    await ranks.expectSame(factsOf(parts))
+    await ranks.expectSame(await factsOf(parts))
     warnOfDropLast(parts)
     const agreement = new Agreement(ranks, signal)
     const together = { ...parts, ranks, agreement, signal: agreement.signal }
@@ -45,33 +46,36 @@ export async function withRanks<M extends TrainableModel, L extends TrainableLos
 }
 
 /** What has to be the same on all ranks. The weights are compared by the engine. */
-function factsOf<M extends TrainableModel, L extends TrainableLoss>(
+async function factsOf<M extends TrainableModel, L extends TrainableLoss>(
   parts: SessionParts<M, L>,
-): Record<string, unknown> {
+): Promise<Record<string, unknown>> {
   const { args, model, losses, trainDataset, trainerName } = parts
   return {
     'sentence-torch': loadAddon().runtime().addonVersion,
     trainer: trainerName,
-    model: hashed([model.config, model.dtype, model.encoder.tensors().map(({ name, shape }) => [name, shape])]),
+    model: short(
+      await hashJson([model.config, model.dtype, model.encoder.tensors().map(({ name, shape }) => [name, shape])]),
+    ),
     loss: losses.all.map(({ name, loss }) => [name, loss.type]),
-    ...Object.fromEntries(Object.entries(dataFacts(trainDataset)).map(([name, facts]) => [`data${name}`, facts])),
+    ...Object.fromEntries(Object.entries(await dataFacts(trainDataset)).map(([name, facts]) => [`data${name}`, facts])),
     ...Object.fromEntries(Object.entries(decidingArguments(args)).map(([name, value]) => [`argument ${name}`, value])),
   }
 }
 
-/** By dataset: rows, columns and texts. Of a stream only what is known before it is read. */
-function dataFacts(source: DataSource): Record<string, unknown> {
-  const facts = sourcesOf(source).map(([name, data]) => {
-    const key = name === '' ? '' : ` ${name}`
-    if (!isDataset(data)) return [key, { stream: data.length ?? null }]
-    const texts = data.textColumns.map((column) => data.texts(column))
-    return [key, { rows: data.length, hash: hashed([data.textColumns, texts, data.labels()]) }]
-  })
-  return Object.fromEntries(facts) as Record<string, unknown>
+/** By dataset: rows and content. Of a stream only what is known before it is read. */
+async function dataFacts(source: DataSource): Promise<Record<string, unknown>> {
+  const facts: Record<string, unknown> = {}
+  for (const [name, data] of sourcesOf(source)) {
+    facts[name === '' ? '' : ` ${name}`] = isDataset(data)
+      ? { rows: data.length, hash: short(await datasetSha256(data)) }
+      : { stream: data.length ?? null }
+  }
+  return facts
 }
 
-function hashed(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+/** Of a hash what a message has room for. */
+function short(hash: string): string {
+  return hash.slice(0, 16)
 }
 
 function warnOfDropLast({ args }: Pick<SessionParts<TrainableModel, TrainableLoss>, 'args'>): void {
