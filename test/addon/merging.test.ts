@@ -17,6 +17,8 @@ const GOLDEN = fileURLToPath(new URL('../../../test/parity/golden/merging/', imp
 const [base, one, two] = ['base', 'one', 'two'].map((name) => join(GOLDEN, name)) as [string, string, string]
 const root = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
 test.after.always(() => rm(root, { recursive: true, force: true }))
+// Other tests merge models beside these, and have their temporary folders elsewhere.
+process.env.TMPDIR = root
 const texts = ['the cat sat on a mat', 'a dog runs fast .']
 let copies = 0
 
