@@ -38,7 +38,7 @@ async function vectors(model: SentenceTransformer): Promise<number[]> {
   return [...(await model.encode(texts)).data]
 }
 
-test('folders, loaded models and both give one model, which is ordinary', async (t) => {
+test.serial('folders, loaded models and both give one model, which is ordinary', async (t) => {
   const outputPath = join(root, 'merged')
   const parameters = { weight: [0.7, 0.3] }
   await using fromFolders = await SentenceTransformer.merge([one, two], 'linear', { parameters, outputPath })
