@@ -4,12 +4,13 @@
     python3 bench/setup.py --python   # the Python peer alone (bench/peers/venv): 5 GB
     python3 bench/setup.py --architectures   # the base shape of every architecture, for a Python peer that is there: 7 GB more
 
-The rest are transformers.js with onnxruntime-node (bench/peers/js), and models for it and of bert-base's shape
-(bench/peers/models), made by bench/peer_models.py. A Python of your own: SENTENCE_TORCH_BENCH_PYTHON, with what REQUIREMENTS
-and ONNX list. Another place than bench/peers: SENTENCE_TORCH_BENCH_PEERS.
+The rest are transformers.js with onnxruntime-node (bench/peers/js), node-llama-cpp (bench/peers/llama), and models for them and of
+bert-base's shape (bench/peers/models), made by bench/peer_models.py and bench/gguf_model.py. A Python of your own:
+SENTENCE_TORCH_BENCH_PYTHON, with what REQUIREMENTS and ONNX list. Another place than bench/peers: SENTENCE_TORCH_BENCH_PEERS.
 """
 
 import os
+import platform
 import subprocess
 import sys
 import venv
@@ -20,8 +21,10 @@ PEERS = Path(os.environ.get("SENTENCE_TORCH_BENCH_PEERS") or HERE / "peers")
 REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.2.0", "datasets", "accelerate", "peft==0.21.2",
                 "onnx==1.23.2", "onnxruntime==1.32.0", "openai==3.57.0", "langchain-huggingface==1.2.1", "cohere==7.3.1"]
 SENTENCEPIECE = ["sentencepiece", "protobuf"]
-ONNX = ["onnxscript", "fastembed"]
+ONNX = ["onnxscript", "fastembed", "gguf"]
 JS = ["@huggingface/transformers@4"]
+# Without its packages for GPUs; an optional one is named, since optional ones are left out.
+LLAMA = ["node-llama-cpp@3", f"@node-llama-cpp/linux-{'arm64' if platform.machine() == 'aarch64' else 'x64'}"]
 MODEL = HERE.parent.parent / "shared" / "models" / "all-MiniLM-L6-v2"
 
 
@@ -46,6 +49,15 @@ def model_folder(interpreter):
     return subprocess.run([str(interpreter), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
+def packages(name, *arguments):
+    """Node packages in a folder of their own. Their scripts would fetch GPU libraries, or build; CPU libraries are in the packages."""
+    folder = PEERS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "package.json").write_text('{ "private": true }\n')
+    run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *arguments, cwd=folder)
+    print(f"Ready: {folder}")
+
+
 def main():
     interpreter = python()
     print(f"Ready: {interpreter}")
@@ -56,13 +68,10 @@ def main():
         run(interpreter, HERE / "architecture_models.py", "--model", model_folder(interpreter))
         return
     run(interpreter, "-m", "pip", "install", *ONNX)
-    js = PEERS / "js"
-    js.mkdir(parents=True, exist_ok=True)
-    (js / "package.json").write_text('{ "private": true }\n')
-    # Its scripts would fetch GPU libraries; the CPU library of onnxruntime-node is in the package.
-    run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *JS, cwd=js)
-    print(f"Ready: {js}")
-    run(interpreter, HERE / "peer_models.py", "--model", model_folder(interpreter))
+    packages("js", *JS)
+    packages("llama", "--omit=optional", *LLAMA)
+    for script in ("peer_models.py", "gguf_model.py"):
+        run(interpreter, HERE / script, "--model", model_folder(interpreter))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ export const shared = join(bench, '..', '..', 'shared')
 const peers = process.env.SENTENCE_TORCH_BENCH_PEERS || join(bench, 'peers')
 export const pythonProgram = process.env.SENTENCE_TORCH_BENCH_PYTHON || join(peers, 'venv', 'bin', 'python')
 const js = join(peers, 'js', 'node_modules', '@huggingface', 'transformers')
+export const llamaFolder = join(peers, 'llama', 'node_modules', 'node-llama-cpp')
 const SETUP = 'python3 bench/setup.py makes it'
 
 /** Trials of each kind of program: interpreter, and how the script of a theme is called. */
@@ -16,6 +17,7 @@ const KINDS = {
   python: { interpreter: pythonProgram, script: (theme) => `${theme}_peer.py` },
   js: { interpreter: process.execPath, script: (theme) => `${theme}_js.mjs` },
   fastembed: { interpreter: pythonProgram, script: (theme) => `${theme}_fastembed.py` },
+  llama: { interpreter: process.execPath, script: (theme) => `${theme}_llama.mjs` },
 }
 
 /** By the name that `--programs` takes. `dtype` goes to the trial; `slow`: only where it is named. */
@@ -29,6 +31,7 @@ export const PROGRAMS = {
   js: { kind: 'js', dtype: 'float32', label: 'transformers.js, onnxruntime' },
   'js-int8': { kind: 'js', dtype: 'int8', label: 'transformers.js, onnxruntime int8' },
   fastembed: { kind: 'fastembed', dtype: 'float32', label: 'fastembed' },
+  llama: { kind: 'llama', dtype: 'float32', label: 'node-llama-cpp' },
 }
 
 export function kindOf(program) {
@@ -40,6 +43,7 @@ export function missing(program) {
   const { kind } = PROGRAMS[program]
   if (kind === 'python' && !existsSync(pythonProgram)) return `There is no ${pythonProgram} (${SETUP})`
   if (kind === 'js' && !existsSync(js)) return `There is no ${js} (${SETUP})`
+  if (kind === 'llama' && !existsSync(llamaFolder)) return `There is no ${llamaFolder} (${SETUP})`
   if (kind === 'fastembed') {
     const packages = join(pythonProgram, '..', '..', 'lib')
     const found =
@@ -64,9 +68,13 @@ export function modelFor(program, name, given) {
     const folder = modelFolder(name, given)
     return name === 'all-MiniLM-L6-v2' || existsSync(folder) ? folder : undefined
   }
+  if (given && basename(given) !== name) return undefined
+  if (kind === 'llama') {
+    const file = join(peers, 'models', 'gguf', `${name}.gguf`)
+    return existsSync(file) ? file : undefined
+  }
   const folder = join(peers, 'models', 'js', name)
-  if (!existsSync(join(folder, 'onnx', 'model.onnx'))) return undefined
-  return given && basename(given) !== name ? undefined : folder
+  return existsSync(join(folder, 'onnx', 'model.onnx')) ? folder : undefined
 }
 
 export const jsPackage = join(js, 'dist', 'transformers.node.mjs')

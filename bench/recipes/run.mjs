@@ -1,8 +1,8 @@
 // node bench/recipes/run.mjs [--cases softmax,multipleNegatives] [--seeds 1,2,3] [--dropout off|on|both] [--steps 50] [--most-steps 150]
 //
 // Each recipe beside the same training in sentence-transformers (twin.py). Dropout off: the same batches, and the losses of the
-// first 50 steps. Dropout on: for each seed the Spearman correlation on the STS benchmark's dev split, after the steps of the case or
-// --most-steps. Every run is a JSON line in bench/results; runs that are there already are not run again. compare.mjs reads them. Needs
+// first 50 steps. Dropout on: for each seed the Spearman correlation on the STS benchmark's dev split (or NDCG@10, where a case has data for
+// retrieval), after the steps of the case or --most-steps. Every run is a JSON line in bench/results; runs that are there already are not run again. compare.mjs reads them. Needs
 // ../shared and the peer's Python (see bench/run.mjs).
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,14 +19,16 @@ import {
 } from 'sentence-torch'
 import { cpuModel } from '../../install/system.mjs'
 import { CASES, stsDev } from './cases.mjs'
-import { MODEL } from './squad.mjs'
+import { MODEL, squadEvaluator } from './squad.mjs'
+import { STAGE_TWINS } from './stage-twins.mjs'
 import { doneKeys, runTwin } from './twins.mjs'
 
+const ALL = { ...CASES, ...STAGE_TWINS }
 const here = fileURLToPath(new URL('.', import.meta.url))
 const text = (value) => ({ type: 'string', default: value })
 const { values: options } = parseArgs({
   options: {
-    cases: text(Object.keys(CASES).join()),
+    cases: text(Object.keys(ALL).join()),
     seeds: text('1,2,3'),
     dropout: text('both'),
     steps: text('50'),
@@ -46,10 +48,12 @@ function quiet(folder) {
   return folder
 }
 
-async function ours({ recipe, options, args, log = '' }, job, sts) {
+async function ours({ recipe, options, args, log = '' }, job, { sts, retrieval }) {
   const given = typeof options === 'function' ? await options(job.seed) : options
   const outputDir = join(job.folder, 'run')
-  const test = new evaluation.EmbeddingSimilarityEvaluator({ ...sts, name: 'sts', writeCsv: false })
+  const test = retrieval
+    ? squadEvaluator(retrieval)
+    : new evaluation.EmbeddingSimilarityEvaluator({ ...sts, name: 'sts', writeCsv: false })
   const start = performance.now()
   const { metrics } = await recipe({
     ...given,
@@ -61,7 +65,7 @@ async function ours({ recipe, options, args, log = '' }, job, sts) {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
-  const found = metrics.find(({ name }) => name === 'sts_spearman_cosine')
+  const found = metrics.find(({ name }) => name === (retrieval ? 'squad_cosine_ndcg@10' : 'sts_spearman_cosine'))
   return {
     losses: records.filter(({ loss }) => loss !== undefined).map(({ loss }) => loss),
     ...(found && { before: found.before, after: found.after }),
@@ -69,7 +73,7 @@ async function ours({ recipe, options, args, log = '' }, job, sts) {
   }
 }
 
-function theirs({ loss, args, python: told = {} }, job, sts) {
+function theirs({ loss, args, python: told = {} }, job, measured) {
   const file = join(job.folder, 'job.json')
   const { model, seed, steps, sampler, columns, head, measure } = job
   const { perDeviceTrainBatchSize: batchSize, learningRate, multiDatasetBatchSampler: multi } = args
@@ -87,7 +91,7 @@ function theirs({ loss, args, python: told = {} }, job, sts) {
       learningRate,
       ...told,
       multi,
-      ...(measure && { sts }),
+      ...(measure && measured),
     }),
   )
   return runTwin('twin.py', file)
@@ -113,7 +117,7 @@ const done = doneKeys(options.results)
 const sts = await stsDev()
 
 async function run(name, dropout, seed) {
-  const one = CASES[name]
+  const one = ALL[name]
   const isQuiet = dropout === 'off'
   const steps = isQuiet ? Number(options.steps) : Math.min(one.args.maxSteps, Number(options['most-steps']))
   const keyOf = (side) => [name, `dropout ${dropout}`, `seed ${seed}`, `${steps} steps`, side].join(', ')
@@ -122,16 +126,18 @@ async function run(name, dropout, seed) {
   try {
     const model = isQuiet ? quiet(folder) : MODEL
     const sampler = isQuiet ? 'sequential' : one.sampler
-    const job = { folder, model, seed, steps, sampler, columns: await one.columns(seed), measure: !isQuiet }
+    const job = { folder, model, seed, steps, sampler, columns: await one.columns?.(seed), measure: !isQuiet }
+    const measured = one.retrieval ? { retrieval: await one.retrieval() } : { sts: (await one.sts?.()) ?? sts }
     if (isQuiet) job.head = await initialHead(one, job)
     for (const [side, work] of Object.entries({ ours, theirs })) {
       const key = keyOf(side)
+      // Python needs the files of our run where a case has stages.
+      if (done.has(key) && !(side === 'ours' && one.ofRun)) continue
+      if (side === 'theirs') Object.assign(job, await one.ofRun?.(join(folder, 'run')))
+      const result = await work(one, job, measured)
       if (done.has(key)) continue
       const facts = { case: name, dropout, seed, steps, side, processor: cpuModel(), node: process.versions.node }
-      appendFileSync(
-        options.results,
-        `${JSON.stringify({ key, ...facts, ...(await work(one, job, (await one.sts?.()) ?? sts)) })}\n`,
-      )
+      appendFileSync(options.results, `${JSON.stringify({ key, ...facts, ...result })}\n`)
       console.error(key)
     }
   } finally {

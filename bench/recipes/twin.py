@@ -3,8 +3,8 @@
     python bench/recipes/twin.py JOB.json
 
 The job: model, columns (in the order of training), loss, head (initial values of the loss's parameters), steps, batchSize,
-learningRate, sampler, seed, for several datasets by name also multi, and sts (sentences1, sentences2, scores, truncateDim) where the
-model is measured. Of some recipes: keepLayers (of the model), teacher (labels are its embeddings of the first column, or with
+learningRate, sampler, seed, for several datasets by name also multi, and where the model is measured sts (sentences1,
+sentences2, scores, truncateDim) or retrieval (queries, corpus, relevantDocs). Of some recipes: keepLayers (of the model), teacher (labels are its embeddings of the first column, or with
 DistillKLDivLoss its dot products), arguments and inner (the loss inside) of the loss, and pooling, maxGradNorm and scheduler where they
 are not the usual ones.
 """
@@ -22,7 +22,7 @@ import torch
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer import losses, modules
-from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
+from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator, InformationRetrievalEvaluator
 from sentence_transformers.base.sampler import DefaultBatchSampler, NoDuplicatesBatchSampler
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
@@ -75,7 +75,14 @@ def loss_of(job, name, model):
     return getattr(losses, name)(model, **arguments)
 
 
-def spearman(model, sts):
+def measure(model, job):
+    """Spearman's correlation of scores, or NDCG@10 of a retrieval."""
+    if "retrieval" in job:
+        given = job["retrieval"]
+        relevant = {query: set(documents) for query, documents in given["relevantDocs"].items()}
+        evaluator = InformationRetrievalEvaluator(given["queries"], given["corpus"], relevant, name="squad", write_csv=False)
+        return evaluator(model)["squad_cosine_ndcg@10"]
+    sts = job["sts"]
     evaluator = EmbeddingSimilarityEvaluator(
         sts["sentences1"], sts["sentences2"], sts["scores"], name="sts", write_csv=False, truncate_dim=sts.get("truncateDim")
     )
@@ -87,7 +94,8 @@ def main():
     start = time.perf_counter()
     torch.manual_seed(job["seed"])
     model = student(job)
-    result = {"before": spearman(model, job["sts"])} if "sts" in job else {}
+    is_measured = "sts" in job or "retrieval" in job
+    result = {"before": measure(model, job)} if is_measured else {}
     names = job["loss"] if isinstance(job["loss"], dict) else {"": job["loss"]}
     made = {name: loss_of(job, one, model) for name, one in names.items()}
     loss = made.get("", made)
@@ -128,8 +136,8 @@ def main():
                 **({"multi_dataset_batch_sampler": job["multi"]} if job.get("multi") else {}),
             ),
         ).train()
-    if "sts" in job:
-        result["after"] = spearman(model, job["sts"])
+    if is_measured:
+        result["after"] = measure(model, job)
     versions = {"sentenceTransformers": sentence_transformers.__version__, "torch": torch.__version__}
     print(json.dumps({"losses": values, **result, "seconds": round(time.perf_counter() - start, 1), "versions": versions}))
 

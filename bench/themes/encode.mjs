@@ -1,4 +1,4 @@
-// Encoding: texts a second, and the latency of one short query, beside Python, transformers.js on onnxruntime-node and fastembed.
+// Encoding: texts a second, and the latency of one short query, beside Python, transformers.js on onnxruntime-node, fastembed and node-llama-cpp.
 // Dev Spearman of each, and how far their embeddings are from ours in float32.
 import { floorMs, forwardWork, modelSizes } from '../common/floor.mjs'
 import { modelFolder, PROGRAMS } from '../common/peers.mjs'
@@ -8,7 +8,18 @@ import { ENCODING } from '../common/workloads.mjs'
 import { rate } from './train.mjs'
 
 export const DEFAULT = ['sts', 'passages', 'query']
-const ALL = ['ours', 'ours-bf16', 'ours-int8', 'python', 'python-bf16', 'python-compile', 'js', 'js-int8', 'fastembed']
+const ALL = [
+  'ours',
+  'ours-bf16',
+  'ours-int8',
+  'python',
+  'python-bf16',
+  'python-compile',
+  'js',
+  'js-int8',
+  'fastembed',
+  'llama',
+]
 const BATCH = 32
 
 /**
