@@ -235,13 +235,15 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
 
   /** How batches are cut so that the process stays below `limit`. @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED */
   #fitIntoMemory(limit: number) {
-    const { args, model, losses, trainDataset } = this.#parts
+    const { args, model, losses, trainDataset, ranks } = this.#parts
     const rows = args.perDeviceTrainBatchSize
     const columns = Math.max(...sourcesOf(trainDataset).map(([, source]) => textColumnsOf(source)))
     const longestText = longestOf(args.maxSeqLength) ?? model.maxSeqLength ?? USUAL_LENGTH
     try {
+      // A loss may see the rows of all processes.
+      const training = this.#native.memory(columns, rows * (ranks?.size ?? 1))
       const plan = planMemory(limit, {
-        ...{ resident: process.memoryUsage.rss(), training: this.#native.memory(columns, rows), longestText },
+        ...{ resident: process.memoryUsage.rss(), training, longestText },
         batchTokens: columns * rows * longestText,
         recomputes: args.gradientCheckpointing || args.activationCheckpointing,
       })
