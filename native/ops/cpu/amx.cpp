@@ -20,12 +20,17 @@ int64_t whole(int64_t depth) {
   return (depth + kPairs - 1) / kPairs * kPairs;
 }
 
+// Lines of 64 bytes, of the 32 in each step, of the next panel. A block prefetches them into the second cache.
+struct Ahead {
+  const Bf16* panel;
+  int first_line, last_line;
+};
+
 // Sums of [16 * kRowTiles, 32] (+)= A B. A's tiles are `a_tile` elements apart in depth and `a_second` in rows, with
-// rows `a_stride` bytes apart; B's two tiles of a step lie one after the other. The panel `ahead`, unless it is null,
-// is prefetched into the second cache.
+// rows `a_stride` bytes apart; B's two tiles of a step lie one after the other.
 template <int kRowTiles>
 inline void block(int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile, int64_t a_second, const Bf16* panel,
-                  const Bf16* ahead, float* out, int64_t out_stride, bool accumulate) {
+                  const Ahead& ahead, float* out, int64_t out_stride, bool accumulate) {
   const int64_t bytes = out_stride * static_cast<int64_t>(sizeof(float));
   // GCC thinks that loading a tile reads no memory. This keeps earlier stores before it.
   asm volatile("" ::: "memory");
@@ -55,9 +60,8 @@ inline void block(int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(3, 5, 7);
     }
-    if (ahead != nullptr) {
-      for (int64_t line = 0; line < 2 * kTile; ++line) _mm_prefetch(ahead + k * kWide + line * kPairs, _MM_HINT_T1);
-    }
+    const char* lines = reinterpret_cast<const char*>(ahead.panel + k / kPairs * 2 * kTileElements);
+    for (int line = ahead.first_line; line < ahead.last_line; ++line) _mm_prefetch(lines + line * 64, _MM_HINT_T1);
     panel += 2 * kTileElements;
     a += a_tile;
   }
@@ -71,7 +75,7 @@ inline void block(int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile
 
 // block() for rows x columns that may end within a tile.
 inline void any_block(int64_t rows, int64_t columns, int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile,
-                      int64_t a_second, const Bf16* panel, const Bf16* ahead, float* out, int64_t out_stride,
+                      int64_t a_second, const Bf16* panel, const Ahead& ahead, float* out, int64_t out_stride,
                       bool accumulate) {
   if (rows == kWide && columns >= kWide) {
     return block<2>(depth, a, a_stride, a_tile, a_second, panel, ahead, out, out_stride, accumulate);
@@ -130,31 +134,33 @@ void pack_panel(const Bf16* from, int64_t k_stride, int64_t n_stride, int64_t de
   }
 }
 
-// A block of rows stays in the first cache, and panels come from the second: so B is read once more for each 32 rows,
-// but in one piece. The first rows fetch the panels.
 void multiply(const Bf16* a, int64_t a_stride, int64_t rows, const Bf16* panels, int64_t depth, int64_t columns,
               float* out, int64_t out_stride) {
   const Tiles tiles;
   alignas(64) Bf16 copy[kWide * kDepth];
+  const int64_t whole_rows = rows / kWide * kWide;
   for (int64_t k = 0; k < depth; k += kDepth) {
     const int64_t count = depth - k < kDepth ? depth - k : kDepth;
-    for (int64_t r = 0; r < rows; r += kWide) {
-      const int64_t height = rows - r < kWide ? rows - r : kWide;
-      const Bf16* here = a + r * a_stride + k;
-      int64_t stride = a_stride;
-      if (height < kWide) {
-        // The last tiles use a copy of their rows, so that nothing is read beyond the end.
-        for (int64_t i = 0; i < height; ++i)
-          __builtin_memcpy(copy + i * count, here + i * a_stride, static_cast<size_t>(count) * 2);
-        here = copy;
-        stride = count;
-      }
-      for (int64_t n = 0; n < columns; n += kWide) {
-        const Bf16* panel = panels + n * depth + k * kWide;
-        const Bf16* ahead = r == 0 && n + kWide < columns ? panel + depth * kWide : nullptr;
-        any_block(height, columns - n, count, here, stride * 2, kPairs, kTile * stride, panel, ahead,
+    for (int64_t n = 0; n < columns; n += kWide) {
+      const Bf16* panel = panels + n * depth + k * kWide;
+      for (int64_t r = 0; r < whole_rows; r += kWide) {
+        const Bf16* here = a + r * a_stride + k;
+        const Ahead ahead = {n + kWide < columns ? panel + depth * kWide : panel,
+                             static_cast<int>(r * kWide / whole_rows),
+                             static_cast<int>((r + kWide) * kWide / whole_rows)};
+        any_block(kWide, columns - n, count, here, a_stride * 2, kPairs, kTile * a_stride, panel, ahead,
                   out + r * out_stride + n, out_stride, k > 0);
       }
+    }
+    if (rows == whole_rows) continue;
+    // The last tiles use a copy of their rows, so that nothing is read beyond the end.
+    for (int64_t r = whole_rows; r < rows; ++r)
+      __builtin_memcpy(copy + (r - whole_rows) * count, a + r * a_stride + k, static_cast<size_t>(count) * 2);
+    for (int64_t n = 0; n < columns; n += kWide) {
+      const Bf16* panel = panels + n * depth + k * kWide;
+      const Ahead ahead = {n + kWide < columns ? panel + depth * kWide : panel, 0, whole_rows == 0 ? 32 : 0};
+      any_block(rows - whole_rows, columns - n, count, copy, count * 2, kPairs, kTile * count, panel, ahead,
+                out + whole_rows * out_stride + n, out_stride, k > 0);
     }
   }
 }
@@ -184,16 +190,24 @@ void pack_strip(const Bf16* from, int64_t k_stride, int64_t depth, int64_t rows,
 
 void multiply_strips(const Bf16* strips, int64_t rows, const Bf16* panels, int64_t depth, int64_t columns, float* out,
                      int64_t out_stride) {
+  constexpr int64_t kCached = 1536 * kDepth;  // elements of panels that stay in the second cache
   const Tiles tiles;
   const int64_t deep = whole(depth);
   for (int64_t k = 0; k < deep; k += kDepth) {
     const int64_t count = deep - k < kDepth ? deep - k : kDepth;
-    for (int64_t r = 0; r < rows; r += kWide) {
-      for (int64_t n = 0; n < columns; n += kWide) {
-        any_block(rows - r < kWide ? rows - r : kWide, columns - n, count, strips + r * deep + k * kTile, 64,
-                  kTileElements, kTile * deep, panels + n * deep + k * kWide, nullptr, out + r * out_stride + n,
-                  out_stride, true);
-      }
+    const auto multiply_block = [&](int64_t r, int64_t n, bool fetches) {
+      const Bf16* panel = panels + n * deep + k * kWide;
+      const Ahead ahead = {n + kWide < columns ? panel + deep * kWide : panel, static_cast<int>(r * kWide / rows),
+                           fetches ? static_cast<int>((r + kWide) * kWide / rows) : 0};
+      any_block(rows - r < kWide ? rows - r : kWide, columns - n, count, strips + r * deep + k * kTile, 64,
+                kTileElements, kTile * deep, panel, ahead, out + r * out_stride + n, out_stride, true);
+    };
+    if (columns * count <= kCached) {  // sums are read and written in one piece
+      for (int64_t r = 0; r < rows; r += kWide)
+        for (int64_t n = 0; n < columns; n += kWide) multiply_block(r, n, false);
+    } else {
+      for (int64_t n = 0; n < columns; n += kWide)
+        for (int64_t r = 0; r < rows; r += kWide) multiply_block(r, n, true);
     }
   }
 }
