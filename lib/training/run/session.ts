@@ -1,10 +1,13 @@
 import type { Dataset } from '../../data/dataset.js'
-import type { DataSource } from '../../data/feed.js'
+import { type DataSource, isDataset, readsByRank, sourcesOf } from '../../data/feed.js'
+import type { DataStream } from '../../data/stream.js'
 import { fromNative } from '../../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../../evaluation/evaluator.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
 import { type ParameterGroups, parameterGroups, trainableTensors } from '../arguments/parameter-groups.js'
 import { taskOf } from '../arguments/routes.js'
 import type { TrainableLoss } from '../batches/loss-set.js'
+import { planMemory } from '../batches/memory-plan.js'
 import { chooseMiniBatches, freeMemory } from '../batches/mini-batch.js'
 import { BatchSources, countRows } from '../batches/source.js'
 import { CallbackHandler } from '../callbacks/callback-handler.js'
@@ -18,6 +21,7 @@ import {
   loadModelAndLosses,
   readCheckpoint,
 } from '../checkpoint/resume.js'
+import { SharedModel } from '../distributed/shared-model.js'
 import { HealthMonitor } from '../health/monitor.js'
 import { emitProcessWarning } from '../health/warning.js'
 import { resumingTraining, runningTraining, trainedParameters } from '../reporting/messages.js'
@@ -45,6 +49,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   readonly #timings: Timings | undefined
   readonly #health: HealthMonitor
   readonly #sources: BatchSources<L>
+  readonly #shared: SharedModel<M> | undefined
   #run: TrainingRun | undefined
   #card: CardRecorder | undefined
 
@@ -80,6 +85,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     this.#reporting = reporting
     this.#pretrained = pretrained
     this.#native = native
+    this.#shared = parts.ranks && new SharedModel(model, parts.ranks)
     this.#callbacks = [...parts.callbacks, ...reporting.callbacks]
     this.#computed = losses.all.map(({ name, loss }) => {
       const prefix = name === '' ? 'loss.' : `loss.${name}.`
@@ -110,13 +116,15 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     const pathOf = model.parameterPath && ((name: string) => model.parameterPath!(name))
     const groups = parameterGroups(args, tensors, losses.all[0]!.name, pathOf)
     if (groups !== undefined) setGroups(native, groups)
+    const limited = args.memoryLimit === null ? undefined : this.#fitIntoMemory(args.memoryLimit)
     await native.begin()
     const card = await this.#recordCard()
     const find = async () => (await checkpointFolder(resume, args.outputDir)) ?? null
     const folder = (await (ranks ? ranks.fromMain(find) : find())) ?? undefined
     const train = this.#sources.training(this.#parts.trainDataset)
-    const checkpoint =
-      folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length, ranks?.size)
+    const read = (from: string) =>
+      readCheckpoint(from, args, train.feed.length, ranks?.size, readsByRank(this.#parts.trainDataset))
+    const checkpoint = folder === undefined ? undefined : await read(folder)
     const run = new TrainingRun({
       ...{ args, native, train, signal, say, gate, claim, ranks, agreement },
       ...this.#evaluationParts(this.#parts.evalDataset),
@@ -132,7 +140,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
       scheduledWeights: () => Object.assign({}, ...losses.all.map(({ loss }) => loss.weights?.())),
       reportsAreFree: model.device === 'cpu',
       groupRates: groups?.rates,
-      miniBatches: checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
+      miniBatches: limited ?? checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
       callbacks: this.#callbacks,
       timings: this.#timings,
       health: ranks?.isMain === false ? undefined : this.#health,
@@ -187,6 +195,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   #evaluationParts(evalDataset: DataSource | undefined) {
     const { evaluator } = this.#parts
     return {
+      shared: this.#shared,
       computed: this.#computed,
       evalData: evalDataset && this.#sources.evaluation(evalDataset),
       evaluate: evaluator && ((context: EvaluationContext) => this.#evaluate(evaluator, context)),
@@ -194,7 +203,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   }
 
   async #evaluate(evaluator: EvaluatorOf<M>, context: EvaluationContext): Promise<EvaluationResult> {
-    const result = await evaluator.evaluate(this.#parts.model, context)
+    const result = await evaluator.evaluate(this.#shared?.model ?? this.#parts.model, context)
     this.#card?.evaluated(evaluator, result)
     return result
   }
@@ -224,6 +233,26 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     return chooseMiniBatches(args, all, model.encoder, freeMemory(model.device))
   }
 
+  /** How batches are cut so that the process stays below `limit`. @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED */
+  #fitIntoMemory(limit: number) {
+    const { args, model, losses, trainDataset, ranks } = this.#parts
+    const rows = args.perDeviceTrainBatchSize
+    const columns = Math.max(...sourcesOf(trainDataset).map(([, source]) => textColumnsOf(source)))
+    const longestText = longestOf(args.maxSeqLength) ?? model.maxSeqLength ?? model.maxLength ?? USUAL_LENGTH
+    try {
+      // A loss may see the rows of all processes.
+      const training = this.#native.memory(columns, rows * (ranks?.size ?? 1))
+      const plan = planMemory(limit, {
+        ...{ resident: process.memoryUsage.rss(), training, longestText },
+        batchTokens: columns * rows * longestText,
+        recomputes: args.gradientCheckpointing || args.activationCheckpointing,
+      })
+      return losses.all.map(() => plan)
+    } catch (error) {
+      throw fromNative(error, 'Trainer.memory')
+    }
+  }
+
   /** Gives the losses' own parameters their first values. */
   async #initializeLosses(): Promise<void> {
     const { losses, lossTensors } = this.#parts
@@ -234,6 +263,19 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     await this.#pretrained.load(this.#native)
     await loadInitialParameters(this.#native, losses.all)
   }
+}
+
+/** Tokens of a text at most where neither arguments nor model say it. */
+const USUAL_LENGTH = 512
+
+function longestOf(maxSeqLength: TrainingArguments['maxSeqLength']): number | undefined {
+  if (maxSeqLength === null) return undefined
+  return typeof maxSeqLength === 'number' ? maxSeqLength : Math.max(...Object.values(maxSeqLength))
+}
+
+/** Of a stream, as many as losses usually take. */
+function textColumnsOf(source: Dataset | DataStream): number {
+  return isDataset(source) ? source.textColumns.length : 3
 }
 
 function setGroups(native: GuardedTrainer, { weightDecays, groups }: ParameterGroups): void {
