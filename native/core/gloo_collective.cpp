@@ -7,6 +7,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 
+#include <atomic>
 #include <chrono>
 #include <sstream>
 #include <string>
@@ -25,7 +26,7 @@ namespace st {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = Collective::Clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPause{10};
@@ -72,11 +73,11 @@ class GlooCollective final : public Collective {
     linger();
   }
 
-  void all_reduce(at::Tensor values) override {
+  std::unique_ptr<Sum> begin_all_reduce(at::Tensor values) override {
     std::vector<at::Tensor> all = {std::move(values)};
     c10d::AllreduceOptions options;
     options.timeout = timeout_;
-    run([&] { return group_->allreduce(all, options); });
+    return std::make_unique<GlooSum>(*this, begin([&] { return group_->allreduce(all, options); }));
   }
 
   at::Tensor all_gather(const at::Tensor& own) override {
@@ -115,6 +116,26 @@ class GlooCollective final : public Collective {
   }
 
  private:
+  using Work = c10::intrusive_ptr<c10d::Work>;
+
+  class GlooSum final : public Sum {
+   public:
+    GlooSum(GlooCollective& ranks, Work work)
+        : ranks_(ranks), work_(std::move(work)), done_(std::make_shared<std::atomic<Clock::time_point>>()) {
+      work_->getFuture()->addCallback([done = done_](c10::ivalue::Future&) { *done = Clock::now(); });
+    }
+    Clock::time_point wait() override {
+      ranks_.wait_for(work_);
+      const Clock::time_point done = *done_;
+      return done == Clock::time_point() ? Clock::now() : done;  // the work may end just before the callback
+    }
+
+   private:
+    GlooCollective& ranks_;
+    Work work_;
+    std::shared_ptr<std::atomic<Clock::time_point>> done_;
+  };
+
   std::string place() const { return spec_.host + ":" + std::to_string(spec_.port); }
   Clock::time_point roll_call_end() const { return Clock::now() + seconds(spec_.roll_call_seconds); }
   static std::string key(const char* what, int64_t rank) { return std::string(what) + "/" + std::to_string(rank); }
@@ -242,11 +263,25 @@ class GlooCollective final : public Collective {
 
   template <typename Start>
   void run(const Start& start) {
+    wait_for(begin(start));
+  }
+
+  template <typename Start>
+  Work begin(const Start& start) {
     check(!is_broken_, "ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " has lost the others");
+    return guarded(start);
+  }
+
+  void wait_for(const Work& work) {
+    guarded([&] { return work->wait(); });
+  }
+
+  // A call of c10d. Where it fails, says who is lost.
+  template <typename Call>
+  auto guarded(const Call& call) -> decltype(call()) {
     std::string why;
     try {
-      start()->wait();
-      return;
+      return call();
     } catch (const std::exception& error) {
       why = reason(error);
     }

@@ -34,6 +34,8 @@ export interface RankAnswer {
   saved?: string[]
   evaluated?: number
   metrics?: number[]
+  /** Keys of the first record. */
+  keys?: string[]
   error?: string
 }
 
@@ -63,6 +65,7 @@ async function run(request: RankRequest): Promise<RankAnswer> {
   const found: number[] = []
   const metrics: number[] = []
   const saved: string[] = []
+  let keys: string[] | undefined
   let evaluated = 0
   await using model = await SentenceTransformer.load(request.model)
   const pairs = pairsOf(8)
@@ -85,7 +88,10 @@ async function run(request: RankRequest): Promise<RankAnswer> {
     progress: false,
     callbacks: [
       {
-        onLog: ({ loss }) => void (loss !== undefined && found.push(loss)),
+        onLog: (record) => {
+          keys ??= Object.keys(record)
+          if (record.loss !== undefined) found.push(record.loss)
+        },
         onEvaluate: ({ eval_spearman_cosine }) => void metrics.push(eval_spearman_cosine!),
         onSave: (folder) => void saved.push(folder),
         onStepEnd: ({ state, control }) => {
@@ -109,7 +115,8 @@ async function run(request: RankRequest): Promise<RankAnswer> {
       await model.encoder.dump([{ name, start: 0, dtype: 'F32', data: new Uint8Array(data.buffer) }])
       hash.update(data)
     }
-    return { rank, losses: found, steps: result.globalStep, weights: hash.digest('hex'), saved, evaluated, metrics }
+    const { globalStep: steps } = result
+    return { rank, losses: found, steps, weights: hash.digest('hex'), saved, evaluated, metrics, keys: keys ?? [] }
   } catch (error) {
     process.exitCode = 1
     return { rank, error: `${(error as { code?: string }).code}: ${(error as Error).message}` }

@@ -2,6 +2,7 @@
 
 // Dropout masks of attention as bits: for 16 queries a word of each key, [query / 16][key].
 
+#include "ops/cpu/dropout.inl"
 #include "ops/cpu/lanes.inl"
 
 typedef uint64_t Wide __attribute__((vector_size(kRegister)));
@@ -39,6 +40,7 @@ ST_INLINE uint32_t bits_at_least(Ints<float> x, int32_t threshold) {
 static void draw_attention_mask(const Dropout& dropout, uint32_t row, uint32_t head, uint32_t query, int64_t key,
                                 int64_t keys, uint16_t* mask) {
   constexpr int kHalf = kRegister / 8, kVectors = 16 / kHalf;
+  const uint32_t number = mask_row(dropout, row);
   for (int64_t first = 0; first < keys; first += 8) {
     const Wide zero = {};
     Wide x[4][kVectors] = {};
@@ -46,7 +48,7 @@ static void draw_attention_mask(const Dropout& dropout, uint32_t row, uint32_t h
       x[0][v] = zero + static_cast<uint64_t>((key + first) / 8);
       // Even queries in one vector and odd ones in the next: put together, they stand in order.
       for (int l = 0; l < kHalf; ++l) x[1][v][l] = query + static_cast<uint32_t>(v / 2 * 2 * kHalf + 2 * l + v % 2);
-      x[2][v] = zero + (dropout.first_row + row);
+      x[2][v] = zero + number;
       x[3][v] = zero + (dropout.site | head << 16);
     }
     uint32_t k0 = static_cast<uint32_t>(dropout.key), k1 = static_cast<uint32_t>(dropout.key >> 32);
