@@ -26,8 +26,8 @@ export const MODELS = {
 export const FLOPS = { cpu: 3e11, gpu: 2e14 }
 
 /** Buckets in which gradients are sent while the backward pass goes on, and the share of the step that the backward pass takes. */
-const BUCKETS = 4
-const BACKWARD = 0.6
+export const BUCKETS = 4
+export const BACKWARD = 0.6
 
 /**
  * @typedef {object} Step
@@ -87,6 +87,11 @@ const REMEDIES = [
 const ROWS = 128
 const TOKENS = ROWS * 32
 
+/** Bytes of gradients: of the table of tokens only the rows of the batch are sent, of all workers at most the whole table. */
+export function gradientBytes({ parameters, tokenTable, width }, workers) {
+  return 4 * (parameters - tokenTable + Math.min(tokenTable, workers * TOKENS * width))
+}
+
 /** Parameters, of which a file may replace some. */
 export function parametersOf(path) {
   const given = path === undefined ? {} : JSON.parse(readFileSync(path, 'utf8'))
@@ -104,15 +109,12 @@ export function tables({ networks, models }) {
     lines.push(`|---|---|---|---|---|${REMEDIES.map(() => '---|').join('')}`)
     for (const { network, kind } of CASES) {
       const secondsPerToken = model.secondsPerToken?.[kind] ?? (6 * (model.parameters - model.tokenTable)) / FLOPS[kind]
-      // Of the table of tokens only the rows of the batch are sent, of all workers at most the whole table.
       const step = (workers) => {
-        const rows = Math.min(model.tokenTable, workers * TOKENS * model.width)
-        const bytes = 4 * (model.parameters - model.tokenTable + rows)
         return {
           workers,
           tokens: TOKENS,
           secondsPerToken,
-          bytes,
+          bytes: gradientBytes(model, workers),
           gathered: 4 * ROWS * model.width,
           ...networks[network],
         }

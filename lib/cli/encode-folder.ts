@@ -2,6 +2,7 @@
 import { encodePieces } from '../corpus/encode-files.js'
 import { type EncodeFilesOptions, FILE_FORMATS, type FileFormat } from '../corpus/encode-options.js'
 import type { TextEncoder } from '../corpus/model.js'
+import type { SentenceTorchError } from '../errors.js'
 import { given, textOf, UsageError, type Values } from './command.js'
 import { shardOf } from './encode-shard.js'
 import type { Io } from './io.js'
@@ -42,7 +43,11 @@ export async function encodeToFolder(values: Values, io: Io): Promise<number> {
     onProgress: (rows) => counter.add(rows - counter.count),
     signal: io.signal,
   }
-  const result = await encodePieces(model as unknown as TextEncoder, plan, io.stdin)
+  const result = await encodePieces(model as unknown as TextEncoder, plan, io.stdin).catch((error: unknown) => {
+    // A job that is tried again until it succeeds must not try this: the folder has other settings.
+    if ((error as Partial<SentenceTorchError>)?.code !== 'ERR_INVALID_ARGUMENT') throw error
+    throw new UsageError('ERR_INVALID_ARGUMENT', (error as Error).message, 'encode')
+  })
   bad.tell(io.err)
   const { written, found, dimension, total, complete } = result
   const report = { rows: result.rows, total, dimensions: dimension, written, found, complete }

@@ -5,7 +5,7 @@ import { Random } from './random.js'
 import { type BatchSamplerChoice, checkBatchSampler, createBatchSampler } from './samplers/index.js'
 import { createMultiDatasetSampler, type MultiDatasetBatchSamplerChoice } from './samplers/multi-dataset.js'
 import { batchCount } from './samplers/sampler.js'
-import { DataStream } from './stream.js'
+import { DataStream, type StreamPart } from './stream.js'
 import { streamBatches } from './stream-batches.js'
 
 export type { MultiDatasetBatchSamplerChoice, MultiDatasetBatchSamplerName } from './samplers/multi-dataset.js'
@@ -18,6 +18,8 @@ export interface DataBatch {
   dataset: Dataset
   /** Row numbers in `dataset`. */
   rows: Int32Array
+  /** Of a stream by rank: whether the rows are a part of a batch, that of this process. */
+  isPart?: boolean
 }
 
 /** The source of a run's batches: one dataset or several, in memory or streamed. */
@@ -29,6 +31,11 @@ export interface DataFeed {
    * @param skip number of batches to leave out at the start without making them, to resume a run in the middle of an epoch
    */
   batches(epoch: number, skip?: number): AsyncIterable<DataBatch>
+}
+
+/** Whether processes that share `source` read different rows, so that one of them may end before the others. */
+export function readsByRank(source: DataSource): boolean {
+  return sourcesOf(source).some(([, data]) => isDataStream(data) && data.byRank)
 }
 
 /** Training data: one dataset or stream, or several by name. */
@@ -51,6 +58,8 @@ export interface FeedOptions {
    * announces, and `group_by_label` always leaves out the same odd rows. Default false.
    */
   compat?: boolean
+  /** Which of several processes makes these batches. Of streams by rank it reads its part alone. */
+  part?: StreamPart | undefined
 }
 
 /**
@@ -58,7 +67,7 @@ export interface FeedOptions {
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for options that do not fit, and what the samplers throw
  */
 export function createFeed(source: DataSource, options: FeedOptions): DataFeed {
-  const known = ['batchSampler', 'multiDatasetBatchSampler', 'batchSize', 'seed', 'dropLast', 'compat']
+  const known = ['batchSampler', 'multiDatasetBatchSampler', 'batchSize', 'seed', 'dropLast', 'compat', 'part']
   checkOptions('createFeed', options, known)
   const { batchSize, seed = 0 } = options
   checkInteger('batchSize', batchSize ?? null, 1)
@@ -67,6 +76,11 @@ export function createFeed(source: DataSource, options: FeedOptions): DataFeed {
   checkType('compat', options.compat, 'boolean')
   const sources = sourcesOf(source)
   checkSamplers(options, sources)
+  const byRank = sources.find(([, data]) => partOf(data, options) !== undefined)?.[0]
+  if (byRank && options.multiDatasetBatchSampler !== 'round_robin') {
+    const expected = `round_robin with the stream ${byRank}, of which one process may have fewer batches than another`
+    throw invalidArgument('multiDatasetBatchSampler', expected, options.multiDatasetBatchSampler ?? 'proportional')
+  }
   const [single] = sources
   if (single && single[0] === '') return feedOf(...single, seed, options)
   // Each has its own seed, so that datasets of equal length have different orders.
@@ -136,12 +150,15 @@ function feedOf(name: string, data: Dataset | DataStream, seed: number, options:
   const forgets = options.compat === true && FORGETFUL.includes(choice)
   const samplerOptions = { batchSize, seed: forgets ? 0 : seed, dropLast, compat: options.compat === true }
   if (isDataStream(data)) {
-    const batches = streamBatches(data, choice, samplerOptions)
+    const part = partOf(data, options)
+    const own = part === undefined ? samplerOptions : { ...samplerOptions, batchSize: batchSize / part.size }
+    const batches = streamBatches(data, choice, own, part)
     return {
       length: data.length === undefined ? undefined : batchCount(data.length, samplerOptions),
       async *batches(epoch, skip = 0) {
         for await (const dataset of batches(epoch, skip)) {
-          yield { name, dataset, rows: Int32Array.from({ length: dataset.length }, (_, i) => i) }
+          const rows = Int32Array.from({ length: dataset.length }, (_, i) => i)
+          yield { name, dataset, rows, ...(part && { isPart: true }) }
         }
       },
     }
@@ -156,6 +173,11 @@ function feedOf(name: string, data: Dataset | DataStream, seed: number, options:
       }
     },
   }
+}
+
+/** Of a stream by rank: the rows that this process reads, where there are several. */
+function partOf(data: Dataset | DataStream, { part }: FeedOptions): StreamPart | undefined {
+  return isDataStream(data) && data.byRank && part !== undefined && part.size > 1 ? part : undefined
 }
 
 /** Several datasets as one. Every batch comes from one of them. */

@@ -6,7 +6,7 @@ import { listed } from './readers/names.js'
 import type { BatchSamplerChoice, BatchSamplerName, OwnSamplerOptions } from './samplers/index.js'
 import { batchCount } from './samplers/sampler.js'
 import { Shortfall } from './samplers/shortfall.js'
-import type { DataStream, StreamRow } from './stream.js'
+import type { DataStream, StreamPart, StreamPiece, StreamRow } from './stream.js'
 import { TimeSlice } from './time-slice.js'
 import { jsonOf } from './value-numbers.js'
 
@@ -26,16 +26,23 @@ const modes: Partial<Record<BatchSamplerName, { shuffle: boolean; unique: boolea
  * Beyond that limit the batch stays short. With `dropLast` and a known length, the source is then read again for the
  * missing batches.
  * `sequential`: the order of the source.
+ *
+ * @param part of a stream by rank: the process whose rows these are
  */
 export function streamBatches(
   stream: DataStream,
   choice: BatchSamplerChoice,
   options: OwnSamplerOptions,
+  part?: StreamPart,
 ): (epoch: number, skip: number) => AsyncGenerator<Dataset, void, undefined> {
   const mode = typeof choice === 'function' ? undefined : modes[choice]
   if (!mode) {
     const names = Object.keys(modes).join(', ')
     throw invalidArgument('batchSampler', `one of ${names} for a stream, of which not all rows are known`, choice)
+  }
+  if (part !== undefined && mode.unique) {
+    const expected = 'batch_sampler or sequential for a stream by rank: a text may be in the rows of two processes'
+    throw invalidArgument('batchSampler', expected, choice)
   }
   const { batchSize, seed = 0, dropLast = false, compat = false } = options
   const fills = mode.unique && dropLast && !compat
@@ -44,7 +51,7 @@ export function streamBatches(
   let told = false
   /** The schedule relies on the caller's length. */
   const ended = (rows: number) => {
-    if (told || stream.length === undefined || rows === stream.length) return
+    if (told || stream.length === undefined || rows === stream.length || part !== undefined) return
     told = true
     const message = `A DataStream has the length ${stream.length}, but ${rows} rows came: the schedule counts on its length`
     process.emitWarning(message, 'SentenceTorchWarning')
@@ -53,7 +60,7 @@ export function streamBatches(
     const random = new Random(seed, epoch)
     let made = 0
     for (let pass = 0; shortfall.wantsPass(pass, made); pass++) {
-      const source = checkedRows(stream, epoch, ended)
+      const source = checkedRows(stream.pieces(epoch, part), ended)
       const rows = mode.shuffle ? shuffled(source, stream.shuffleBuffer, random) : source
       const groups = mode.unique ? uniqueBatches(rows, batchSize, stream.shuffleBuffer) : plainBatches(rows, batchSize)
       for await (const group of groups) {
@@ -78,8 +85,7 @@ type Pieces = AsyncIterable<readonly CheckedRow[]>
  * @param ended gets the number of rows, if all were read
  */
 async function* checkedRows(
-  stream: DataStream,
-  epoch: number,
+  pieces: AsyncIterable<StreamPiece>,
   ended: (rows: number) => void,
 ): AsyncGenerator<readonly CheckedRow[], void, undefined> {
   const slice = new TimeSlice()
@@ -98,7 +104,7 @@ async function* checkedRows(
     number++
     return { values, checkers }
   }
-  for await (const { names, rows } of stream.pieces(epoch)) {
+  for await (const { names, rows } of pieces) {
     yield rows.map((row) => check(row, names))
     await slice.yield()
   }

@@ -1,6 +1,6 @@
 import type { InspectOptionsStylized } from 'node:util'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOptions, ownCopy } from '../options.js'
+import { checkInteger, checkOptions, checkType, ownCopy } from '../options.js'
 import { addClassNames } from './class-names.js'
 import { type ColumnChoice, columnsOf } from './column-choice.js'
 import { Dataset } from './dataset.js'
@@ -17,7 +17,20 @@ export interface DataStreamOptions {
   length?: number
   /** Size of the buffer from which rows are drawn; 1 keeps the order of the source. Default 10,000. */
   shuffleBuffer?: number
+  /**
+   * Of several processes that train together, each reads rows of its own and makes its part of every batch of them. Default false: each
+   * reads all rows, and batches are those of one process.
+   */
+  byRank?: boolean
 }
+
+/** Which of several processes reads a stream, so that it leaves the rows of the others out. */
+export interface StreamPart {
+  rank: number
+  size: number
+}
+
+const WHOLE: StreamPart = { rank: 0, size: 1 }
 
 type Rows = AsyncIterable<StreamRow> | Iterable<StreamRow>
 
@@ -28,7 +41,7 @@ export interface StreamPiece {
 }
 
 /** Gives rows in pieces, because a promise for each row would take longer than reading it. */
-type Source = (epoch: number) => AsyncIterable<StreamPiece>
+type Source = (epoch: number, part: StreamPart) => AsyncIterable<StreamPiece>
 
 /** Rows that are taken together from a source without pieces of its own. */
 const PIECE_ROWS = 256
@@ -42,6 +55,8 @@ export class DataStream {
   /** Rows of one pass, if known. */
   readonly length: number | undefined
   readonly shuffleBuffer: number
+  /** Whether each of several processes reads rows of its own. */
+  readonly byRank: boolean
   readonly #open: Source
 
   private constructor(open: Source, options: DataStreamOptions) {
@@ -51,43 +66,47 @@ export class DataStream {
     }
     checkInteger('length', options.length, 0)
     checkInteger('shuffleBuffer', options.shuffleBuffer, 1)
+    checkType('byRank', options.byRank, 'boolean')
     this.#open = open
+    this.byRank = options.byRank ?? false
     this.length = options.length
     this.shuffleBuffer = options.shuffleBuffer ?? 10_000
   }
 
   /**
    * A stream of the rows of `open`. It is called once for every epoch (from 0), and again when a run is resumed. Each call
-   * for the same epoch must give the same rows in the same order.
+   * for the same epoch must give the same rows in the same order. With `byRank` its second argument says which process asks, and it
+   * gives the rows of that one: of all processes together, each row once.
    * @param options.columns keys of the rows to take, in this order; needed where a key is a whole number, such as "1",
    * because objects have those first. Default: the keys of the first row
    */
   static from(
-    open: (epoch: number) => AsyncIterable<StreamRow> | Iterable<StreamRow>,
+    open: (epoch: number, part: StreamPart) => AsyncIterable<StreamRow> | Iterable<StreamRow>,
     options: DataStreamOptions & ColumnChoice = {},
   ): DataStream {
     if (typeof open !== 'function') throw invalidArgument('open', 'a function that gives an (async) iterable', open)
-    checkOptions('DataStream.from', options, ['length', 'shuffleBuffer', 'columns'])
+    checkOptions('DataStream.from', options, ['length', 'shuffleBuffer', 'byRank', 'columns'])
     const columns = columnsOf(options)
-    return new DataStream((epoch) => inPieces(iterable(open(epoch)), columns), options)
+    return new DataStream((epoch, part) => inPieces(iterable(open(epoch, part)), columns), options)
   }
 
   /**
    * A stream of the rows of a file, or of several files one after another, in any format of `Dataset.fromFile`. For files
-   * that are larger than memory.
+   * that are larger than memory. With `byRank` a process reads every n-th file where their number can be divided by that of the
+   * processes, else every n-th row.
    * @param options.columns as for `Dataset.fromFile`, like `header`, `dtype` and `field`
    */
   static fromFile(path: string | readonly string[], options: DataStreamOptions & ReadOptions = {}): DataStream {
-    const { length, shuffleBuffer, ...readOptions } = options
-    const known = ['length', 'shuffleBuffer', 'columns', 'header', 'dtype', 'field']
+    const { length, shuffleBuffer, byRank, ...readOptions } = options
+    const known = ['length', 'shuffleBuffer', 'byRank', 'columns', 'header', 'dtype', 'field']
     checkOptions('DataStream.fromFile', options, known)
     const paths = typeof path === 'string' ? [path] : path
     if (!Array.isArray(paths) || paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     const given = ownCopy(readOptions)
     const files = paths.map((file) => [file, opener(file, given)] as const)
-    return new DataStream(async function* () {
+    const read = async function* (some: typeof files) {
       const classNames = new Map<string, readonly string[]>()
-      for (const [file, open] of files) {
+      for (const [file, open] of some) {
         for await (const { names, columns, classNames: found } of open()) {
           if (found) addClassNames(classNames, found, file)
           const [first = []] = columns
@@ -95,12 +114,17 @@ export class DataStream {
           yield { names, rows }
         }
       }
+    }
+    return new DataStream((_, part) => {
+      const { rank, size } = part
+      if (files.length % size === 0) return read(files.filter((_file, i) => i % size === rank))
+      return everyRow(read(files), part)
     }, options)
   }
 
   /** The rows from the start, in the order of the source. */
   async *rows(epoch = 0): AsyncGenerator<StreamRow, void, undefined> {
-    for await (const { rows } of this.#open(epoch)) yield* rows
+    for await (const { rows } of this.#open(epoch, WHOLE)) yield* rows
   }
 
   /** The rows of the first epoch: `for await (const row of stream)`. */
@@ -114,16 +138,16 @@ export class DataStream {
     const first: StreamRow[] = []
     if (count === 0) return Dataset.fromRows(first)
     let columns: readonly string[] = []
-    reading: for await (const { names, rows } of this.#open(0)) {
+    reading: for await (const { names, rows } of this.#open(0, WHOLE)) {
       if (first.length === 0) columns = names
       for (const row of rows) if (first.push(row) === count) break reading
     }
     return Dataset.fromRows(first, losesOrder(columns) ? { columns } : {})
   }
 
-  /** The rows, several at a time. */
-  pieces(epoch: number): AsyncIterable<StreamPiece> {
-    return this.#open(epoch)
+  /** The rows, several at a time. @param part which rows, of a stream by rank */
+  pieces(epoch: number, part: StreamPart = WHOLE): AsyncIterable<StreamPiece> {
+    return this.#open(epoch, this.byRank ? part : WHOLE)
   }
 
   /**
@@ -136,8 +160,8 @@ export class DataStream {
     checkOptions('DataStream.map', options, ['columns'])
     const columns = columnsOf(options)
     const open = this.#open
-    return new DataStream(async function* (epoch) {
-      for await (const { names, rows } of open(epoch)) {
+    return new DataStream(async function* (epoch, part) {
+      for await (const { names, rows } of open(epoch, part)) {
         yield inOrder(await Promise.all(rows.map((row) => change(row))), columns, names)
       }
     }, this.#options())
@@ -148,13 +172,13 @@ export class DataStream {
     if (typeof keep !== 'function') throw invalidArgument('keep', 'a function of a row', keep)
     const open = this.#open
     return new DataStream(
-      async function* (epoch) {
-        for await (const { names, rows } of open(epoch)) {
+      async function* (epoch, part) {
+        for await (const { names, rows } of open(epoch, part)) {
           const kept = await Promise.all(rows.map((row) => keep(row)))
           yield { names, rows: rows.filter((_, i) => kept[i]) }
         }
       },
-      { shuffleBuffer: this.shuffleBuffer },
+      { shuffleBuffer: this.shuffleBuffer, byRank: this.byRank },
     )
   }
 
@@ -164,7 +188,8 @@ export class DataStream {
   }
 
   #options(): DataStreamOptions {
-    return { ...(this.length !== undefined && { length: this.length }), shuffleBuffer: this.shuffleBuffer }
+    const { shuffleBuffer, byRank } = this
+    return { ...(this.length !== undefined && { length: this.length }), shuffleBuffer, byRank }
   }
 }
 
@@ -177,6 +202,15 @@ function iterable(rows: Rows): Rows {
     'ERR_INVALID_DATA',
     `The function of a DataStream must give an (async) iterable of rows but gave ${describe(found)}`,
   )
+}
+
+/** Of every `size` rows number `rank`. */
+async function* everyRow(
+  pieces: AsyncIterable<StreamPiece>,
+  { rank, size }: StreamPart,
+): AsyncGenerator<StreamPiece, void, undefined> {
+  let number = 0
+  for await (const { names, rows } of pieces) yield { names, rows: rows.filter(() => number++ % size === rank) }
 }
 
 async function* inPieces(rows: Rows, columns?: readonly string[]): AsyncGenerator<StreamPiece, void, undefined> {

@@ -480,7 +480,7 @@ export interface CollectiveSpec {
   hosted: boolean
   /** Of the store's keys. */
   prefix: string
-  /** Of the network; default: loopback if the store is there, else that of this host's name. */
+  /** Of the network; default: loopback if the store is there, else that by which `host` is reached. */
   interface?: string
   /** Until all processes have to be there. */
   joinSeconds: number
@@ -495,6 +495,12 @@ export interface NativeCollective {
   join(): Promise<void>
   /** The texts of all processes, by rank. */
   exchange(text: string): Promise<string[]>
+  /** The text of rank 0, on all of them. */
+  share(text: string): Promise<string>
+  /** Fills `all` with the bytes of all processes, by rank. They are equally many, at least one. */
+  gather(own: Uint8Array, all: Uint8Array): Promise<void>
+  /** Replaces at least one value by their sums over all processes. */
+  sum(values: Float32Array): Promise<void>
   /** @param why this process ends, which the others then say; '' when its work is done */
   leave(why: string): Promise<void>
 }

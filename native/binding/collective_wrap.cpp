@@ -1,5 +1,10 @@
 #include "binding/collective_wrap.h"
 
+#include <ATen/ops/from_blob.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,6 +25,9 @@ Napi::Function CollectiveWrap::define(Napi::Env env) {
                      {
                          InstanceMethod<&CollectiveWrap::join>("join"),
                          InstanceMethod<&CollectiveWrap::exchange>("exchange"),
+                         InstanceMethod<&CollectiveWrap::share>("share"),
+                         InstanceMethod<&CollectiveWrap::gather>("gather"),
+                         InstanceMethod<&CollectiveWrap::sum>("sum"),
                          InstanceMethod<&CollectiveWrap::leave>("leave"),
                      });
 }
@@ -77,6 +85,46 @@ Napi::Value CollectiveWrap::exchange(const Napi::CallbackInfo& info) {
               for (uint32_t i = 0; i < texts->size(); ++i) array[i] = (*texts)[i];
               return array;
             });
+  });
+}
+
+Napi::Value CollectiveWrap::share(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto shared = std::make_shared<std::string>();
+    return Environment::of(info.Env())
+        .enqueue(
+            {},
+            [member = member_, shared, text = to_string(info[0], "text")] {
+              *shared = joined(*member)->share(text, 0);
+            },
+            [shared](Napi::Env env) -> Napi::Value { return Napi::String::New(env, *shared); });
+  });
+}
+
+Napi::Value CollectiveWrap::gather(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto own = to_borrowed_bytes(info[0], "own");
+    auto all = to_borrowed_bytes(info[1], "all");
+    const auto bytes = static_cast<int64_t>(own.ByteLength());
+    check(bytes > 0 && all.ByteLength() == own.ByteLength() * static_cast<size_t>(member_->spec.size),
+          "ERR_INVALID_ARGUMENT", "Expected room for ", member_->spec.size, " times the bytes of `own` (", bytes,
+          ", at least 1) but found ", all.ByteLength());
+    return Environment::of(info.Env())
+        .enqueue({own, all}, [member = member_, from = own.Data(), to = all.Data(), bytes] {
+          const at::Tensor gathered = joined(*member)->all_gather(at::from_blob(from, {bytes}, at::kByte));
+          std::memcpy(to, gathered.const_data_ptr(), static_cast<size_t>(gathered.numel()));
+        });
+  });
+}
+
+Napi::Value CollectiveWrap::sum(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto values = to_borrowed_floats(info[0], "values");
+    const auto count = static_cast<int64_t>(values.ElementLength());
+    check(count > 0, "ERR_INVALID_ARGUMENT", "Expected at least one number to sum");
+    return Environment::of(info.Env()).enqueue({values}, [member = member_, data = values.Data(), count] {
+      joined(*member)->all_reduce(at::from_blob(data, {count}, at::kFloat));
+    });
   });
 }
 

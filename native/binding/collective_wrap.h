@@ -28,6 +28,9 @@ class CollectiveWrap : public Napi::ObjectWrap<CollectiveWrap> {
 
   Napi::Value join(const Napi::CallbackInfo& info);
   Napi::Value exchange(const Napi::CallbackInfo& info);
+  Napi::Value share(const Napi::CallbackInfo& info);
+  Napi::Value gather(const Napi::CallbackInfo& info);
+  Napi::Value sum(const Napi::CallbackInfo& info);
   Napi::Value leave(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Member> member_ = std::make_shared<Member>();

@@ -43,4 +43,15 @@ std::vector<std::string> Collective::exchange(const std::string& text) {
   return out;
 }
 
+std::string Collective::share(const std::string& text, int64_t root) {
+  at::Tensor length = at::empty({1}, at::kLong);
+  length.fill_(static_cast<int64_t>(text.size()));
+  broadcast(length, root);
+  // An empty tensor is nothing to send.
+  at::Tensor bytes = at::zeros({1 + length.item<int64_t>()}, at::kByte);
+  if (rank() == root) std::memcpy(bytes.mutable_data_ptr(), text.data(), text.size());
+  broadcast(bytes, root);
+  return {static_cast<const char*>(bytes.const_data_ptr()), static_cast<size_t>(bytes.numel() - 1)};
+}
+
 }  // namespace st

@@ -16,10 +16,11 @@ struct CollectiveSpec {
   int64_t rank = 0, size = 1;
   std::string host;  // of the store, where they meet
   int64_t port = 0;
-  bool hosted = false;    // whether a launcher serves the store; else rank 0 does
-  std::string prefix;     // of the store's keys: a restarted training has another one
-  std::string interface;  // of the network (eth0); empty: loopback if the store is there, else that of this host's name
-  double join_seconds = 30;       // until all ranks have to be there
+  bool hosted = false;  // whether a launcher serves the store; else rank 0 does
+  std::string prefix;   // of the store's keys: a restarted training has another one
+  std::string
+      interface;  // of the network (eth0); empty: loopback if the store is there, else that by which `host` is reached
+  double join_seconds = 25;       // until all ranks have to be there
   double timeout_seconds = 1800;  // until a rank that is waited for counts as lost
   double roll_call_seconds = 4;   // for ranks to say that they are alive after one was lost, and at the end
 };
@@ -57,6 +58,8 @@ class Collective {
 
   // The texts of all ranks, by rank.
   std::vector<std::string> exchange(const std::string& text);
+  // The text of rank `root`, on all ranks.
+  std::string share(const std::string& text, int64_t root);
 
  protected:
   Collective(int64_t rank, int64_t size) : rank_(rank), size_(size) {}

@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "core/parallel.h"
 #include "core/profile.h"
 #include "ops/attention_items.h"
+#include "ops/cpu/tile_attention.h"
 #include "ops/cpu_call.h"
 #include "ops/cuda.h"
 
@@ -151,6 +153,22 @@ struct CpuCall {
   kernels::Attention<S> kernel;
 };
 
+// One item by the kernels that take it.
+template <typename S>
+void attend(const kernels::Attention<S>& kernel, const kernels::AttentionItem& item, bool backward) {
+  using A = kernels::arithmetic_t<S>;
+  if constexpr (std::is_same_v<S, kernels::Bf16>) {
+    const kernels::TileAttention* tiles = kernels::tile_attention();
+    if (tiles != nullptr && tiles->takes(kernel, item)) {
+      return (backward ? tiles->backward : tiles->forward)(kernel, item,
+                                                           thread_scratch<A>(tiles->scratch(kernel, item, backward)));
+    }
+  }
+  const kernels::Table<S>& table = kernels::table<S>();
+  (backward ? table.attention_backward : table.attention)(
+      kernel, item, thread_scratch<A>(table.attention_scratch(kernel, item, backward)));
+}
+
 // Sums by row in order, so that no number of threads changes them.
 template <typename S>
 void add_bias_gradient(const AttentionCall& call, const CpuCall<S>& cpu, const at::Tensor& d_table_BH) {
@@ -189,11 +207,7 @@ void attention(const AttentionCall& call, const Projections& qkv, at::Tensor out
   check_mask(call, mask);
   with_storage(qkv.q.scalar_type(), [&]<typename S>(S) {
     const CpuCall<S> cpu(call, qkv, out_TX, lse_HT, mask);
-    const kernels::Table<S>& table = kernels::table<S>();
-    for_each_item(call, false, [&](const kernels::AttentionItem& item) {
-      using A = kernels::arithmetic_t<S>;
-      table.attention(cpu.kernel, item, thread_scratch<A>(table.attention_scratch(cpu.kernel, item, false)));
-    });
+    for_each_item(call, false, [&](const kernels::AttentionItem& item) { attend(cpu.kernel, item, false); });
   });
 }
 
@@ -226,10 +240,7 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
       diagonals += diagonals_of_row(call, row);
     std::vector<A> d_bias(d.table_BH.defined() ? diagonals : 0);
     if (!d_bias.empty()) kernel.d_bias = d_bias.data();
-    const kernels::Table<S>& table = kernels::table<S>();
-    for_each_item(call, true, [&](const kernels::AttentionItem& item) {
-      table.attention_backward(kernel, item, thread_scratch<A>(table.attention_scratch(kernel, item, true)));
-    });
+    for_each_item(call, true, [&](const kernels::AttentionItem& item) { attend(kernel, item, true); });
     add_rows(count, sum_q_RX, d.biases.q);
     add_rows(count, sum_k_RY, d.biases.k);
     add_rows(count, sum_v_RY, d.biases.v);

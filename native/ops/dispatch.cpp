@@ -6,6 +6,7 @@
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/pair_sums.h"
 #include "ops/cpu/products.h"
+#include "ops/cpu/tile_attention.h"
 #include "ops/cpu/words.h"
 #ifdef ST_HAVE_AMX
 #include <cpuid.h>
@@ -31,6 +32,7 @@ ST_DECLARE(avx512)
 #ifdef ST_HAVE_AMX
 extern const Products<Bf16> products_amx;
 extern const Products<float> products_amx_float;
+extern const TileAttention attention_amx;
 #endif
 #ifdef ST_HAVE_BF16
 extern const Products<Bf16> products_bf16;
@@ -169,6 +171,13 @@ template <>
 const Products<Bf16>* products<Bf16>() {
 #ifdef ST_HAVE_AMX
   if (path() == Path::kAmx) return &products_amx;
+#endif
+  return nullptr;
+}
+
+const TileAttention* tile_attention() {
+#ifdef ST_HAVE_AMX
+  if (path() == Path::kAmx) return &attention_amx;
 #endif
   return nullptr;
 }

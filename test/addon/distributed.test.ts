@@ -75,6 +75,106 @@ test('rank 0 evaluates and saves; another rank asks for the end, and all go on f
   t.notRegex(one!.stderr, /differ/)
 })
 
+test('a stream that all read gives the batches of one process', async (t) => {
+  const request = { rows: 40, stream: 'all', loss: 'cosine' } as const
+  const args = { ...steps, dataloaderDropLast: true }
+  const [one] = await train({ ...request, args: { ...args, perDeviceTrainBatchSize: 8 } }, 1)
+  t.is(one!.losses?.length, 8, one!.error)
+  for (const { losses, error } of await train({ ...request, args: { ...args, perDeviceTrainBatchSize: 4 } }, 2)) {
+    t.is(losses?.length, 8, error)
+    for (const [i, value] of losses!.entries()) t.true(Math.abs(value - one!.losses![i]!) <= 2e-6, `step ${i}`)
+  }
+})
+
+test('of a stream by rank each process reads its own rows, and resumes among them', async (t) => {
+  const outputDir = join(root, 'by-rank')
+  const files = [0, 1, 2, 3].map((file) => join(root, `rows-${file}.jsonl`))
+  const rows = Array.from({ length: 64 }, (_, i) => ({ anchor: `the cat ${i}`, positive: `a cat is ${i} like` }))
+  for (const [i, file] of files.entries()) {
+    const lines = rows.slice(16 * i, 16 * i + 16).map((row) => JSON.stringify(row))
+    writeFileSync(file, `${lines.join('\n')}\n`)
+  }
+  const args = { maxSteps: 7, perDeviceTrainBatchSize: 8, saveStrategy: 'steps', saveSteps: 5 } as const
+  const whole = await train({ stream: files, args: { ...args, maxSteps: 4, outputDir } }, 2)
+  const anchors = (numbers: number[]) => rows.filter((_row, i) => numbers.includes(i >> 4)).map(({ anchor }) => anchor)
+  t.deepEqual(whole[0]!.read, anchors([0, 2]), whole[0]!.error)
+  t.deepEqual(whole[1]!.read, anchors([1, 3]), whole[1]!.error)
+  t.is(whole[0]!.weights, whole[1]!.weights)
+  // Three files and two processes: every other row.
+  const odd = await train(
+    { stream: files.slice(0, 3), args: { ...args, maxSteps: 2, outputDir: join(root, 'odd') } },
+    2,
+  )
+  for (const { rank, read, error } of odd) {
+    const own = anchors([0, 1, 2]).filter((_anchor, i) => i % 2 === rank)
+    t.deepEqual(read?.slice(0, 24), own, error)
+  }
+  const iterable = { stream: 'byRank', rows: 36, args: { ...args, outputDir } } as const
+  const begun = await train(iterable, 2)
+  t.is(new Set(begun.flatMap(({ read }) => read!.slice(0, 18))).size, 36, begun[0]!.error)
+  const checkpoint = join(outputDir, 'checkpoint-5')
+  const resumed = await train({ ...iterable, resume: checkpoint }, 2)
+  for (const { weights, error } of resumed) t.is(weights, begun[0]!.weights, error)
+  const [one] = await train({ ...iterable, resume: checkpoint }, 1)
+  t.regex(one!.error!, /^ERR_DISTRIBUTED: .*checkpoint-5 was saved in the middle of an epoch by 2 processes/)
+})
+
+test('a process that has fewer rows ends the epoch for all', async (t) => {
+  const args = { numTrainEpochs: 2, perDeviceTrainBatchSize: 8 }
+  const ended = await train({ stream: 'byRank', missing: 9, args }, 2)
+  for (const { steps, error, weights } of ended) {
+    t.is(steps, 2 * 2, error)
+    t.is(weights, ended[0]!.weights)
+  }
+  const refused = await train({ stream: 'byRank', args: { ...args, batchSampler: 'no_duplicates' } }, 2)
+  for (const { error, code } of refused) {
+    t.regex(error!, /^ERR_INVALID_ARGUMENT: Expected batch_sampler or sequential for a stream by rank/)
+    t.is(code, 1)
+  }
+})
+
+test('all ranks encode for an evaluation, which has the numbers of one process', async (t) => {
+  const outputDir = join(root, 'evaluated')
+  const args = {
+    maxSteps: 1,
+    evalStrategy: 'steps',
+    evalSteps: 1,
+    evalOnStart: true,
+    learningRate: 0,
+    outputDir,
+  } as const
+  const evaluation = { evaluatorRows: 75, evalRows: 50 }
+  const [one] = await train({ ...evaluation, args: { ...args, perDeviceTrainBatchSize: 12 } }, 1)
+  t.is(one!.error, undefined)
+  t.true('eval_loss' in one!.evaluation!)
+  const three = await train({ ...evaluation, args: { ...args, perDeviceTrainBatchSize: 4 } }, 3)
+  for (const { rank, error, evaluation, evaluated, encoded } of three) {
+    t.is(error, undefined)
+    t.is(evaluated, rank === 0 ? 2 : 0)
+    t.is(encoded, one!.encoded! / 3, 'the texts are divided equally')
+    t.deepEqual(Object.keys(evaluation!), Object.keys(one!.evaluation!))
+    for (const [name, value] of Object.entries(evaluation!)) {
+      if (name === 'epoch') continue
+      t.true(Math.abs(value - one!.evaluation![name]!) <= 1e-6, `${name}: ${value}, ${one!.evaluation![name]}`)
+    }
+  }
+})
+
+test('a rank that cannot encode for an evaluation ends all, by name', async (t) => {
+  const args = { ...steps, evalStrategy: 'steps', evalSteps: 2, outputDir: join(root, 'not-evaluated') } as const
+  for (const whileEncoding of ['fail', 'kill'] as const) {
+    const [main, other] = await train({ args, evaluatorRows: 64, whileEncoding }, 2)
+    t.is(main!.code, 1)
+    if (whileEncoding === 'kill') {
+      t.regex(main!.error!, /^ERR_DISTRIBUTED: Rank 0 of 2: rank 1 is lost/)
+      continue
+    }
+    t.is(main!.error, 'ERR_DISTRIBUTED: Rank 1 cannot encode its share: no memory at rank 1')
+    t.regex(other!.error!, /^ERR_DISTRIBUTED: Rank 1 of 2: rank 0 has ended: Rank 1 cannot encode its share: no memory/)
+    t.is(other!.code, 1)
+  }
+})
+
 test('a rank that is killed, or that fails, ends the other with its name', async (t) => {
   const args = { ...steps, perDeviceTrainBatchSize: 8 }
   const [main, killed] = await train({ args, killAt: 3 }, 2)

@@ -242,7 +242,7 @@ test.serial('the program: encode into a folder, merge-index and search over seve
     [[...words, '--output', at('x.npy')], 2, /exclude each other/],
     [['encode', MODEL, at('texts.txt'), '--output', at('x.npy'), '--rows-per-file', '4'], 2, /is for --output-folder/],
     [[...words, '--format', 'jsonl'], 2, /formats parquet, npy, safetensors, not jsonl/],
-    [[...words, '--with-text', '--normalize'], 1, /normalizeEmbeddings was false and is now true/],
+    [[...words, '--with-text', '--normalize'], 2, /normalizeEmbeddings was false and is now true/],
     [['encode', MODEL, at('texts.txt'), '--output', at('x.npy'), '--precision', 'int8'], 2, /needs --calibration/],
     [['merge-index', at('cli')], 2, /--output/],
     [['merge-index', at('cli.index'), '--output', at('cli.index')], 2, /file of its own/],

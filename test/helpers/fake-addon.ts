@@ -284,6 +284,13 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
       async exchange(text: string): Promise<string[]> {
         return [text]
       }
+      async share(text: string): Promise<string> {
+        return text
+      }
+      async gather(own: Uint8Array, all: Uint8Array): Promise<void> {
+        all.set(own)
+      }
+      async sum(): Promise<void> {}
       async leave(): Promise<void> {}
     },
     describe: (_architecture, config) => describeBert(config),

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { RankAnswer, RankRequest } from './rank-worker.js'
 
-const WORKER = fileURLToPath(new URL('rank-worker.js', import.meta.url))
+export const WORKER = fileURLToPath(new URL('rank-worker.js', import.meta.url))
 
 export async function freePort(): Promise<number> {
   const server = createServer()

@@ -4,7 +4,7 @@ import { readLaunch } from '../../lib/training/distributed/launch.js'
 const meets = { MASTER_ADDR: 'node1', MASTER_PORT: '1234' }
 const plain = {
   ...{ host: 'node1', port: 1234, hosted: false, prefix: 'sentence-torch/0' },
-  ...{ networkInterface: undefined, joinSeconds: 30 },
+  ...{ networkInterface: undefined, joinSeconds: 25 },
 }
 
 test('the variables of each launcher', (t) => {

@@ -8,6 +8,7 @@ import {
   type DataSource,
   isDataStream,
   isDataset,
+  readsByRank,
   sourcesOf,
 } from '../../data/feed.js'
 import { prefetch } from '../../data/prefetch.js'
@@ -25,6 +26,8 @@ export interface BatchSource {
   feed: DataFeed
   /** Makes a batch of them. */
   prepare(batch: DataBatch, position: BatchPosition): Promise<TrainBatch>
+  /** Of several processes that read rows of their own: by which they agree on the end of an epoch. */
+  ranks?: Pick<Ranks, 'exchange'> | undefined
 }
 
 /** One dataset of an evaluation. */
@@ -47,7 +50,7 @@ export interface BatchMakerParts<L> {
 }
 
 /** Which of several processes this is. */
-type Place = Pick<Ranks, 'rank' | 'size'>
+type Place = Pick<Ranks, 'rank' | 'size' | 'exchange'>
 
 export interface BatchSourcesParts<L> {
   /** The processes that share the rows of every training batch; absent: this one has them all. */
@@ -117,18 +120,21 @@ export class BatchSources<L> {
         seed: args.dataSeed ?? args.seed,
         dropLast: args.dataloaderDropLast && isTraining,
         compat: args.compat !== null,
+        part: ranks && { rank: ranks.rank, size: ranks.size },
       }),
+      ranks: readsByRank(source) ? ranks : undefined,
       prepare: async (batch, position) => {
-        const { name, dataset, rows } = batch
+        const { name, dataset, rows, isPart = false } = batch
         const isStream = !isDataset(source) && (isDataStream(source) || isDataStream(source[name]))
         if (isStream) await checkStream(batch)
-        const own = ranks === undefined ? rows : partOf(rows, ranks)
-        const numbers = isStream ? own.map((row) => position.index * batchSize + row) : undefined
+        const own = ranks === undefined || isPart ? rows : partOf(rows, ranks)
+        const before = position.index * batchSize + (isPart ? ranks!.rank * rows.length : 0)
+        const numbers = isStream ? own.map((row) => before + row) : undefined
         return {
           batch: await makers.get(name)!.make({ dataset, rows: own, numbers }, position),
           loss: losses.indexOf(name),
           weight: args.datasetWeights?.[name] ?? 1,
-          rows: rows.length,
+          rows: isPart ? rows.length * ranks!.size : rows.length,
         }
       },
     }
@@ -143,7 +149,7 @@ export class BatchSources<L> {
 }
 
 /** The rows of a batch that this process has. */
-function partOf(rows: Int32Array, { rank, size }: Place): Int32Array {
+function partOf(rows: Int32Array, { rank, size }: Pick<Ranks, 'rank' | 'size'>): Int32Array {
   const own = rows.length / size
   if (Number.isInteger(own)) return rows.subarray(rank * own, (rank + 1) * own)
   const message = `The sampler made a batch of ${rows.length} rows, which ${size} processes cannot share equally`
@@ -206,5 +212,25 @@ export function groupsAhead(
   timings?: Timings,
 ): AsyncIterable<TrainBatch[]> {
   const groups = batchGroups(source, epoch, { ...options, skip })
-  return timings ? timings.waiting(prefetch(timings.making(groups), 2)) : prefetch(groups, 2)
+  const ahead = timings ? timings.waiting(prefetch(timings.making(groups), 2)) : prefetch(groups, 2)
+  return source.ranks === undefined ? ahead : inStep(ahead, source.ranks)
+}
+
+/** As many batches as all processes have: who has read all its rows ends the epoch for all. */
+async function* inStep(
+  groups: AsyncIterable<TrainBatch[]>,
+  ranks: Pick<Ranks, 'exchange'>,
+): AsyncGenerator<TrainBatch[], void, undefined> {
+  const iterator = groups[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const { done, value } = await iterator.next()
+      const own = done ? [] : value
+      const most = Math.min(...(await ranks.exchange(own.length)))
+      if (most === 0) return
+      yield own.slice(0, most)
+    }
+  } finally {
+    await iterator.return?.()
+  }
 }

@@ -42,14 +42,16 @@ const MOST_BYTES = 256 * 1024 * 1024
  * Reads `trainer_state.json`.
  * @param batchesPerEpoch of this run's training data, if known
  * @param processes that train together: with other numbers of rows in a batch, the position is that of the same row
+ * @param byRank whether each of them reads rows of its own
  * @throws ERR_NOT_FOUND, ERR_INVALID_FILE (a damaged checkpoint, or one of another program), ERR_INVALID_ARGUMENT (a
- *   checkpoint without the optimiser), ERR_FILE_SYSTEM
+ *   checkpoint without the optimiser), ERR_DISTRIBUTED (`byRank` with another number of processes), ERR_FILE_SYSTEM
  */
 export async function readCheckpoint(
   folder: string,
   args: Readonly<TrainingArguments>,
   batchesPerEpoch?: number,
   processes = 1,
+  byRank = false,
 ): Promise<Checkpoint> {
   const path = join(folder, 'trainer_state.json')
   await recoverFolder(resolve(folder)).catch(failedTo(`put right ${folder}`))
@@ -74,6 +76,14 @@ export async function readCheckpoint(
   let changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]),
   )
+  const processesBefore = own.batchRows === undefined ? 1 : own.batchRows / Number(before.perDeviceTrainBatchSize)
+  if (byRank && own.position.batches > 0 && processesBefore !== processes) {
+    throw new SentenceTorchError(
+      'ERR_DISTRIBUTED',
+      `${folder} was saved in the middle of an epoch by ${processesBefore} processes, each of which reads rows of its own (byRank): ` +
+        `which rows are left is not known to ${processes}. A checkpoint of the end of an epoch goes on with any number`,
+    )
+  }
   if (own.batchRows !== undefined || processes > 1) {
     const rowsBefore = own.batchRows ?? Number(before.perDeviceTrainBatchSize)
     const rowsNow = args.perDeviceTrainBatchSize * processes

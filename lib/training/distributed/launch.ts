@@ -77,7 +77,7 @@ export function readLaunch(env: Env = process.env): Launch | undefined {
       hosted: env.TORCHELASTIC_USE_AGENT_STORE === 'True',
       prefix: `sentence-torch/${env.TORCHELASTIC_RESTART_COUNT ?? 0}`,
       networkInterface: env.GLOO_SOCKET_IFNAME || undefined,
-      joinSeconds: isSet(env.SENTENCE_TORCH_JOIN_SECONDS) ? whole(env, 'SENTENCE_TORCH_JOIN_SECONDS', 1) : 30,
+      joinSeconds: isSet(env.SENTENCE_TORCH_JOIN_SECONDS) ? whole(env, 'SENTENCE_TORCH_JOIN_SECONDS', 1) : 25,
     }
   }
   return undefined

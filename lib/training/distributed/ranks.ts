@@ -54,10 +54,32 @@ export class Ranks {
     }
   }
 
-  /** What rank 0 makes, on all ranks. Where it fails, the others fail, too. */
+  /** What rank 0 makes, on all ranks: plain data. Where it fails, the others fail, too. */
   async fromMain<T>(make: () => Promise<T>): Promise<T> {
-    const [value] = await this.exchange(this.isMain ? await make() : undefined)
-    return value as T
+    const own = this.isMain ? JSON.stringify([await make()], packNumber) : ''
+    try {
+      return (JSON.parse(await this.native.share(own), unpackNumber) as [T])[0]
+    } catch (error) {
+      throw fromNative(error, 'Collective.share')
+    }
+  }
+
+  /**
+   * The bytes of all processes, by rank; each begins at a multiple of 8.
+   * @param lengths by rank: how many bytes each of them gives
+   */
+  async gather(own: Uint8Array, lengths: readonly number[]): Promise<Uint8Array[]> {
+    const most = 8 * Math.ceil(Math.max(...lengths) / 8)
+    const all = new Uint8Array(most * this.size)
+    if (most === 0) return lengths.map(() => all)
+    const padded = own.length === most ? own : new Uint8Array(most)
+    if (padded !== own) padded.set(own)
+    try {
+      await this.native.gather(padded, all)
+    } catch (error) {
+      throw fromNative(error, 'Collective.gather')
+    }
+    return lengths.map((length, rank) => all.subarray(rank * most, rank * most + length))
   }
 
   /**

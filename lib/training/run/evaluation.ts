@@ -5,10 +5,10 @@ import type { EvaluationContext, EvaluationResult } from '../../evaluation/evalu
 import type { NativeTrainer } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 import type { TrainBatch } from '../batches/batch.js'
-import { type BatchSource, batchGroups, type EvaluationData } from '../batches/source.js'
+import type { BatchSource, EvaluationData } from '../batches/source.js'
 import type { CallbackHandler } from '../callbacks/callback-handler.js'
 import type { LogRecord, TrainerState } from '../callbacks/callbacks.js'
-import type { Ranks } from '../distributed/ranks.js'
+import type { SharedModel } from '../distributed/shared-model.js'
 import { roundTo } from '../reporting/format.js'
 import { LossMean } from '../reporting/loss-mean.js'
 import { runningEvaluation } from '../reporting/messages.js'
@@ -24,6 +24,8 @@ export interface EvaluationParts {
   evalData?: readonly EvaluationData[] | undefined
   /** Runs the evaluator on the model. */
   evaluate?: ((context: EvaluationContext) => Promise<EvaluationResult>) | undefined
+  /** With several processes: rank 0 evaluates, and all encode for it. */
+  shared?: Pick<SharedModel<object>, 'fromMain' | 'together' | 'exchange' | 'place'> | undefined
   signal?: AbortSignal | undefined
   /** Prints a message of level INFO if `logLevel` asks for it. */
   say?: ((text: string) => void) | undefined
@@ -51,7 +53,7 @@ async function* evaluationRecords(
   for (const [i, dataset] of datasets.entries()) {
     if (dataset !== undefined) parts.say?.(runningEvaluation(dataset.rows, args.perDeviceEvalBatchSize))
     const started = performance.now()
-    const loss = dataset && (await evaluationLoss(parts, dataset.source, onBatch))
+    const loss = dataset && (await evaluationLoss(parts, i, dataset.source, onBatch))
     const result =
       i === 0
         ? await evaluate?.({
@@ -79,18 +81,15 @@ async function* evaluationRecords(
 
 /**
  * Evaluates, logs the records and calls the callbacks.
- * @param ranks of several processes, one evaluates, and all get its records
  * @returns the metrics of all datasets together
  */
-export async function runEvaluation(
-  parts: EvaluationParts,
-  handler: CallbackHandler,
-  ranks?: Pick<Ranks, 'fromMain'>,
-): Promise<LogRecord> {
+export async function runEvaluation(parts: EvaluationParts, handler: CallbackHandler): Promise<LogRecord> {
+  const { shared } = parts
   const all: LogRecord = {}
   const onBatch = () => handler.emit('onPredictionStep')
+  const help = (dataset: number) => batchLosses(parts, parts.evalData![dataset]!.source, onBatch)
   const records = evaluationRecords(parts, handler.context.state, onBatch)
-  for await (const { metrics, record } of ranks ? await ranks.fromMain(() => listOf(records)) : records) {
+  for await (const { metrics, record } of shared ? await shared.fromMain(() => listOf(records), help) : records) {
     await handler.log(record)
     await handler.emit('onEvaluate', metrics)
     Object.assign(all, metrics)
@@ -104,27 +103,64 @@ async function listOf<T>(items: AsyncIterable<T>): Promise<T[]> {
   return list
 }
 
-async function evaluationLoss(parts: EvaluationParts, data: BatchSource, onBatch: () => Promise<void>) {
+async function evaluationLoss(
+  parts: EvaluationParts,
+  dataset: number,
+  data: BatchSource,
+  onBatch: () => Promise<void>,
+) {
+  const own = () => batchLosses(parts, data, onBatch)
+  const batches = await (parts.shared === undefined ? own() : parts.shared.together(dataset, own))
   const components = new Map<string, LossMean>()
   let sum = 0
   let rows = 0
-  let batches = 0
-  // Always epoch 0: every evaluation sees the same batches.
-  for await (const [entry] of prefetch(batchGroups(data, 0, { size: 1 }), 2)) {
-    parts.signal?.throwIfAborted()
-    const value = await evaluateBatch(parts, entry!)
-    sum += value.loss * entry!.rows
-    rows += entry!.rows
-    batches++
+  for (const value of batches) {
+    sum += value.loss * value.rows
+    rows += value.rows
     for (const [name, component] of Object.entries(value.components)) {
       const mean = components.get(name) ?? new LossMean()
       mean.add(component, 1)
       components.set(name, mean)
     }
-    await onBatch()
   }
   const named = [...components].map(([name, mean]) => [`eval_${name}`, roundTo(mean.value, 4)] as const)
-  return { mean: sum / rows, rows, batches, components: Object.fromEntries(named) as LogRecord }
+  return { mean: sum / rows, rows, batches: batches.length, components: Object.fromEntries(named) as LogRecord }
+}
+
+interface BatchLoss {
+  loss: number
+  rows: number
+  components: Record<string, number>
+}
+
+/** The losses of all batches in their order. Several processes take turns to compute one. */
+async function batchLosses(
+  parts: EvaluationParts,
+  data: BatchSource,
+  onBatch: () => Promise<void>,
+): Promise<BatchLoss[]> {
+  const { rank, size } = parts.shared?.place ?? { rank: 0, size: 1 }
+  const own: BatchLoss[] = []
+  for await (const entry of prefetch(everyBatch(data, rank, size), 2)) {
+    parts.signal?.throwIfAborted()
+    const { loss, components } = await evaluateBatch(parts, entry)
+    own.push({ loss, rows: entry.rows, components })
+    await onBatch()
+  }
+  if (parts.shared === undefined) return own
+  const all = await parts.shared.exchange(own)
+  return Array.from(
+    { length: all.reduce((sum, { length }) => sum + length, 0) },
+    (_, i) => all[i % size]![Math.floor(i / size)]!,
+  )
+}
+
+/** Of every `size` batches number `rank`. Always those of epoch 0: every evaluation sees the same batches. */
+async function* everyBatch({ feed, prepare }: BatchSource, rank: number, size: number): AsyncGenerator<TrainBatch> {
+  let index = -1
+  for await (const batch of feed.batches(0)) {
+    if (++index % size === rank) yield await prepare(batch, { epoch: 0, index })
+  }
 }
 
 async function evaluateBatch({ native, computed }: EvaluationParts, { batch, loss }: TrainBatch) {

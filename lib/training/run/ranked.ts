@@ -49,7 +49,7 @@ export async function withRanks<M extends TrainableModel, L extends TrainableLos
 async function factsOf<M extends TrainableModel, L extends TrainableLoss>(
   parts: SessionParts<M, L>,
 ): Promise<Record<string, unknown>> {
-  const { args, model, losses, trainDataset, trainerName } = parts
+  const { args, model, losses, trainDataset, evalDataset, trainerName } = parts
   return {
     'sentence-torch': loadAddon().runtime().addonVersion,
     trainer: trainerName,
@@ -57,18 +57,19 @@ async function factsOf<M extends TrainableModel, L extends TrainableLoss>(
       await hashJson([model.config, model.dtype, model.encoder.tensors().map(({ name, shape }) => [name, shape])]),
     ),
     loss: losses.all.map(({ name, loss }) => [name, loss.type]),
-    ...Object.fromEntries(Object.entries(await dataFacts(trainDataset)).map(([name, facts]) => [`data${name}`, facts])),
+    ...(await dataFacts('data', trainDataset)),
+    ...(evalDataset && (await dataFacts('evaluation data', evalDataset))),
     ...Object.fromEntries(Object.entries(decidingArguments(args)).map(([name, value]) => [`argument ${name}`, value])),
   }
 }
 
 /** By dataset: rows and content. Of a stream only what is known before it is read. */
-async function dataFacts(source: DataSource): Promise<Record<string, unknown>> {
+async function dataFacts(what: string, source: DataSource): Promise<Record<string, unknown>> {
   const facts: Record<string, unknown> = {}
   for (const [name, data] of sourcesOf(source)) {
-    facts[name === '' ? '' : ` ${name}`] = isDataset(data)
+    facts[name === '' ? what : `${what} ${name}`] = isDataset(data)
       ? { rows: data.length, hash: short(await datasetSha256(data)) }
-      : { stream: data.length ?? null }
+      : { stream: data.length ?? null, byRank: data.byRank }
   }
   return facts
 }

@@ -128,7 +128,7 @@ export class TrainingRun {
 
   /** @returns the metrics of all datasets together */
   evaluate(): Promise<LogRecord> {
-    return runEvaluation(this.parts, this.handler, this.parts.ranks)
+    return runEvaluation(this.parts, this.handler)
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/dataset.js'
-import type { DataSource } from '../../data/feed.js'
+import { type DataSource, readsByRank } from '../../data/feed.js'
 import { fromNative } from '../../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../../evaluation/evaluator.js'
 import { type ParameterGroups, parameterGroups, trainableTensors } from '../arguments/parameter-groups.js'
@@ -18,6 +18,7 @@ import {
   loadModelAndLosses,
   readCheckpoint,
 } from '../checkpoint/resume.js'
+import { SharedModel } from '../distributed/shared-model.js'
 import { HealthMonitor } from '../health/monitor.js'
 import { emitProcessWarning } from '../health/warning.js'
 import { resumingTraining, runningTraining, trainedParameters } from '../reporting/messages.js'
@@ -45,6 +46,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   readonly #timings: Timings | undefined
   readonly #health: HealthMonitor
   readonly #sources: BatchSources<L>
+  readonly #shared: SharedModel<M> | undefined
   #run: TrainingRun | undefined
   #card: CardRecorder | undefined
 
@@ -80,6 +82,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     this.#reporting = reporting
     this.#pretrained = pretrained
     this.#native = native
+    this.#shared = parts.ranks && new SharedModel(model, parts.ranks)
     this.#callbacks = [...parts.callbacks, ...reporting.callbacks]
     this.#computed = losses.all.map(({ name, loss }) => {
       const prefix = name === '' ? 'loss.' : `loss.${name}.`
@@ -115,8 +118,9 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     const find = async () => (await checkpointFolder(resume, args.outputDir)) ?? null
     const folder = (await (ranks ? ranks.fromMain(find) : find())) ?? undefined
     const train = this.#sources.training(this.#parts.trainDataset)
-    const checkpoint =
-      folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length, ranks?.size)
+    const read = (from: string) =>
+      readCheckpoint(from, args, train.feed.length, ranks?.size, readsByRank(this.#parts.trainDataset))
+    const checkpoint = folder === undefined ? undefined : await read(folder)
     const run = new TrainingRun({
       ...{ args, native, train, signal, say, gate, claim, ranks, agreement },
       ...this.#evaluationParts(this.#parts.evalDataset),
@@ -187,6 +191,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   #evaluationParts(evalDataset: DataSource | undefined) {
     const { evaluator } = this.#parts
     return {
+      shared: this.#shared,
       computed: this.#computed,
       evalData: evalDataset && this.#sources.evaluation(evalDataset),
       evaluate: evaluator && ((context: EvaluationContext) => this.#evaluate(evaluator, context)),
@@ -194,7 +199,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   }
 
   async #evaluate(evaluator: EvaluatorOf<M>, context: EvaluationContext): Promise<EvaluationResult> {
-    const result = await evaluator.evaluate(this.#parts.model, context)
+    const result = await evaluator.evaluate(this.#shared?.model ?? this.#parts.model, context)
     this.#card?.evaluated(evaluator, result)
     return result
   }

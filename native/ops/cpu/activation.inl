@@ -48,6 +48,29 @@ ST_INLINE void normal(double x, double& distribution, double& density) {
   density = 0.39894228040143268 * exponential(-0.5 * x * x);
 }
 
+// a P(a^2) for x in [-most, most], the coefficients from the highest on; x beyond counts as most, where it is 1/2.
+template <int N>
+ST_INLINE float odd_polynomial(float x, float most, const float (&coefficients)[N]) {
+  const float a = x < -most ? -most : x > most ? most : x;
+  const float u = a * a * (2.0f / (most * most)) - 1.0f;
+  float p = coefficients[0];
+#pragma GCC unroll 16
+  for (int i = 1; i < N; ++i) p = p * u + coefficients[i];
+  return a * p;
+}
+
+// GELU and its derivative for results that are rounded to bfloat16: polynomials that meet 1/2 where they end, fitted
+// for the least error. Those of the factor of x, 1.1e-5, and of the slope, 2.8e-5, are a hundredth of bfloat16's.
+ST_INLINE void rounded_gelu(float x, float& value, float& slope) {
+  constexpr float kDistribution[] = {0.00266243341f, -0.00657093537f, 0.00829382337f, -0.0138866373f, 0.0257143138f,
+                                     -0.0394334116f, 0.0556862386f,   -0.0807543686f, 0.165935603f};
+  constexpr float kSlope[] = {0.0209599274f, -0.0502294828f, 0.0385443648f, -0.0335507368f,
+                              0.0748275607f, -0.0995591476f, 0.0914153693f, -0.0811615782f,
+                              0.0755884656f, -0.0817399354f, 0.150168351f};
+  value = x * (0.5f + odd_polynomial(x, 4.25f, kDistribution));
+  slope = 0.5f + odd_polynomial(x, 4.75f, kSlope);
+}
+
 // s = 1 / (1 + exp(-x)), and s (1 - s), whose second factor would have no digits left near 1.
 template <typename A>
 ST_INLINE void sigmoid(A x, A& value, A& slope) {
@@ -56,10 +79,12 @@ ST_INLINE void sigmoid(A x, A& value, A& slope) {
   slope = smaller * larger;
 }
 
-// f(x), and its derivative.
-template <Activation kind, typename A>
+// f(x), and its derivative, which are stored as S.
+template <Activation kind, typename S, typename A>
 ST_INLINE void evaluate(A x, A& value, A& slope) {
-  if constexpr (kind == Activation::kGelu) {
+  if constexpr (kind == Activation::kGelu && sizeof(S) == 2) {
+    rounded_gelu(x, value, slope);
+  } else if constexpr (kind == Activation::kGelu) {
     A distribution, density;
     normal(x, distribution, density);
     value = x * distribution;
@@ -112,7 +137,7 @@ static void activate(const Activate<S>& k, int64_t begin, int64_t end, const ari
 #pragma omp simd
         for (int64_t i = 0; i < k.width; ++i) {
           A value, slope;
-          evaluate<K::value>(linear[i] + k.bias_F[i], value, slope);
+          evaluate<K::value, S>(linear[i] + k.bias_F[i], value, slope);
           store(after[i], value);
         }
       } else {
@@ -120,7 +145,7 @@ static void activate(const Activate<S>& k, int64_t begin, int64_t end, const ari
 #pragma omp simd
         for (int64_t i = 0; i < k.width; ++i) {
           A value, slope;
-          evaluate<K::value>(linear[i] + k.bias_F[i], value, slope);
+          evaluate<K::value, S>(linear[i] + k.bias_F[i], value, slope);
           store(slopes[i], slope);
           store(after[i], value);
         }

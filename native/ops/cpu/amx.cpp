@@ -98,14 +98,6 @@ int64_t panel_size(int64_t depth) {
   return whole(depth) * kWide;
 }
 
-// 16 columns of two rows as pairs.
-inline __m512i pairs_of(const Bf16* even, const Bf16* odd, __mmask16 columns) {
-  const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(columns, even));
-  if (odd == nullptr) return low;
-  const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(columns, odd));
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-
 // Sixteen pairs of depth of one column at a time, from 16 columns.
 inline void transposed_tile(const Bf16* from, int64_t n_stride, int64_t depth, __mmask16 columns, Bf16* to) {
   __m512i rows[kTile];
@@ -123,6 +115,10 @@ void pack_panel(const Bf16* from, int64_t k_stride, int64_t n_stride, int64_t de
     for (int64_t half = 0; half < 2; ++half, to += kTileElements) {
       const __mmask16 lanes = first_lanes(columns - half * kTile);
       const Bf16* tile = from + k * k_stride + half * kTile * n_stride;
+      if (n_stride != 1 && lanes == 0xFFFF && k + kPairs <= depth) {
+        transpose_rows(tile, n_stride, to);
+        continue;
+      }
       if (n_stride != 1) {
         transposed_tile(tile, n_stride, depth - k, lanes, to);
         continue;
@@ -177,6 +173,10 @@ int64_t strip_size(int64_t depth) {
 void pack_strip(const Bf16* from, int64_t k_stride, int64_t depth, int64_t rows, Bf16* to) {
   const __mmask16 lanes = first_lanes(rows);
   for (int64_t k = 0; k < whole(depth); k += kPairs) {
+    if (rows >= kTile && k + kPairs <= depth) {
+      transpose_columns(from + k * k_stride, k_stride, to + k * kTile);
+      continue;
+    }
     __m512i pairs[kTile];
     for (int64_t i = 0; i < kTile; ++i) {
       const Bf16* even = from + (k + 2 * i) * k_stride;

@@ -25,22 +25,6 @@ static int64_t attention_scratch(const Attention<S>& k, const AttentionItem& ite
   return 4 * vectors + 2 * most * kQueries + 5 * block + 2 * kQueries + diagonals + mask;
 }
 
-// The mask of a block from key b.from on; drawn unless `kept` says that it was kept. `memory` takes what is not kept.
-template <typename S>
-ST_INLINE Mask mask_of(const Attention<S>& k, const AttentionItem& item, int64_t head, const Block& b, bool draw,
-                       uint16_t* memory) {
-  if (k.dropout.threshold == 0) return {};
-  const int64_t start = b.from / 8 * 8;  // a draw serves 8 keys
-  const bool kept = item.mask_words > 0;
-  const int64_t stride = kept ? item.keys : b.to - start;
-  uint16_t* words = kept ? k.mask + item.mask + head * item.mask_words + b.first / 16 * stride + start : memory;
-  for (int64_t q = 0; (draw || !kept) && q < b.queries; q += 16) {
-    draw_attention_mask(k.dropout, static_cast<uint32_t>(item.row), static_cast<uint32_t>(head),
-                        static_cast<uint32_t>(b.first + q), start, b.to - start, words + q / 16 * stride);
-  }
-  return {words + (b.from - start), stride};
-}
-
 template <typename S>
 ST_INLINE const arithmetic_t<S>* bias_of(const Attention<S>& k, int64_t head) {
   return k.bias_HR + head * k.bias_stride + k.bias_back;

@@ -2,13 +2,8 @@
 
 // The softmax of a block of queries and its gradient. Scores stand as [L keys, I = kQueries queries].
 
+#include "ops/cpu/attention_mask.inl"
 #include "ops/cpu/tiles.inl"
-
-// A bit for each probability, 1 = kept: words[key] for the first 16 queries, `stride` behind it for the next.
-struct Mask {
-  const uint16_t* words = nullptr;  // null: nothing is dropped
-  int64_t stride = 0;
-};
 
 // p_LI becomes 2^(p - highest) (e^ for doubles), 0 where dropped; highest_I and sum_I are those of every query.
 template <typename A>

@@ -23,7 +23,7 @@ static void gate(const Gate<S>& k, int64_t begin, int64_t end, const arithmetic_
 #pragma omp simd
         for (int64_t i = 0; i < width; ++i) {
           A value, slope;
-          evaluate<K::value>(a[i] + a_bias[i], value, slope);
+          evaluate<K::value, S>(a[i] + a_bias[i], value, slope);
           const A other = (g[i] + g_bias[i]) * multiplier[i];
           store(after[i], value * other);
         }
@@ -32,7 +32,7 @@ static void gate(const Gate<S>& k, int64_t begin, int64_t end, const arithmetic_
 #pragma omp simd
         for (int64_t i = 0; i < width; ++i) {
           A value, slope;
-          evaluate<K::value>(a[i] + a_bias[i], value, slope);
+          evaluate<K::value, S>(a[i] + a_bias[i], value, slope);
           const A other = (g[i] + g_bias[i]) * multiplier[i];
           store(kept_a[i], slope * other);
           store(kept_g[i], value * multiplier[i]);

@@ -1,0 +1,160 @@
+// node bench/collective.mjs [--sizes 2,4,8] [--rate 500mbit --delay 100us] [--compute 0.25,1] [--rounds 7]
+//
+// What processes on this machine take to sum gradients, beside what the model of docs/scale.md predicts. Latency and bandwidth are measured with
+// two processes; then each step of 2, 4 and 8 processes is a timed wait in place of the computation, with the real sums of the gradients of
+// all-MiniLM-L6-v2 and bert-base in four buckets, three of which pass while the wait goes on. With --rate or --delay each process has a network
+// interface of its own in a namespace of its own, which tc limits so (Linux, root); without, they share the loopback. One line of JSON.
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { readLaunch } from '../dist/lib/training/distributed/launch.js'
+import { Ranks } from '../dist/lib/training/distributed/ranks.js'
+import { machines, whyNoMachines } from '../test/network/namespaces.mjs'
+import { median } from './common/statistics.mjs'
+import { BACKWARD, BUCKETS, gradientBytes, MODELS, stepSeconds } from './scale.mjs'
+
+const { values: options } = parseArgs({
+  options: {
+    sizes: { type: 'string', default: '2,4,8' },
+    rate: { type: 'string' },
+    delay: { type: 'string' },
+    compute: { type: 'string', default: '0.25,1' },
+    rounds: { type: 'string', default: '7' },
+    worker: { type: 'boolean', default: false },
+  },
+})
+const ROUNDS = Number(options.rounds)
+const COMPUTES = options.compute.split(',').map(Number)
+const PORT = 29_500
+/** Bytes whose sum takes as long as it takes to send them. */
+const LARGE = 100e6
+
+const seconds = async (work) => {
+  const begun = performance.now()
+  await work()
+  return (performance.now() - begun) / 1000
+}
+
+/** Waits as long as computing would take, without a core: the sums pass on the engine's thread meanwhile. */
+function wait(time) {
+  if (time > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000 * time)
+}
+
+/** What rank 0 prints. */
+async function measure() {
+  const ranks = await Ranks.join(readLaunch(), 120)
+  const barrier = () => ranks.exchange(0)
+  const timed = async (rounds, work) => {
+    const times = []
+    for (let round = 0; round < rounds + 2; round++) {
+      await barrier()
+      const time = await seconds(work)
+      // The first ones open buffers.
+      if (round > 1) times.push(time)
+    }
+    return median(times)
+  }
+  const small = new Float32Array(1)
+  const out = { small: await timed(200, () => ranks.native.sum(small)), steps: [] }
+  const large = new Float32Array(LARGE / 4)
+  out.large = await timed(ROUNDS, () => ranks.native.sum(large))
+  for (const [name, model] of Object.entries(MODELS)) {
+    const bytes = gradientBytes(model, ranks.size)
+    const buckets = Array.from({ length: BUCKETS }, () => new Float32Array(Math.ceil(bytes / 4 / BUCKETS)))
+    for (const compute of COMPUTES) {
+      const step = async () => {
+        wait((1 - BACKWARD) * compute)
+        const sums = []
+        for (const bucket of buckets) {
+          wait((BACKWARD / BUCKETS) * compute)
+          sums.push(ranks.native.sum(bucket))
+        }
+        await Promise.all(sums)
+      }
+      out.steps.push({ model: name, bytes, compute, measured: await timed(ROUNDS, step) })
+    }
+  }
+  await ranks.leave()
+  if (ranks.isMain) console.log(JSON.stringify(out))
+}
+
+async function freePort() {
+  const server = createServer()
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Runs so many processes. */
+async function run(size) {
+  const isLimited = options.rate !== undefined || options.delay !== undefined
+  const network = isLimited ? machines(size, options) : undefined
+  const [host, port] = network ? [network.addresses[0], PORT] : ['127.0.0.1', await freePort()]
+  try {
+    const outputs = await Promise.all(
+      Array.from({ length: size }, (_, rank) => {
+        const own = [process.execPath, fileURLToPath(import.meta.url), '--worker']
+        const given = ['--compute', options.compute, '--rounds', options.rounds]
+        const [program, ...words] = [...(network?.on(rank) ?? []), ...own, ...given]
+        const env = { RANK: rank, WORLD_SIZE: size, MASTER_ADDR: host, MASTER_PORT: port }
+        const child = spawn(program, words, {
+          env: {
+            ...process.env,
+            OMP_WAIT_POLICY: 'PASSIVE',
+            SENTENCE_TORCH_THREADS: '1',
+            GLOO_SOCKET_IFNAME: network ? 'eth0' : '',
+            ...env,
+          },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        })
+        let text = ''
+        child.stdout.on('data', (data) => (text += data))
+        return new Promise((resolve, reject) => {
+          child.on('close', (code) =>
+            code === 0 ? resolve(text) : reject(new Error(`Rank ${rank} ended with ${code}`)),
+          )
+        })
+      }),
+    )
+    return JSON.parse(outputs[0])
+  } finally {
+    network?.close()
+  }
+}
+
+if (options.worker) await measure()
+else {
+  const why = options.rate === undefined && options.delay === undefined ? undefined : whyNoMachines()
+  if (why !== undefined) {
+    console.log(`Skipped: ${why}`)
+    process.exit(0)
+  }
+  const sizes = options.sizes.split(',').map(Number)
+  const found = new Map()
+  for (const size of sizes) found.set(size, await run(size))
+  // A sum of two processes is two messages, of half the bytes each.
+  const two = found.get(2) ?? (await run(2))
+  const latency = two.small / 2
+  const bandwidth = LARGE / (two.large - two.small)
+  const steps = [...found].flatMap(([workers, { steps }]) =>
+    steps.map(({ compute, bytes, measured, ...step }) => {
+      const predicted = stepSeconds({ workers, tokens: 1, secondsPerToken: compute, bytes, latency, bandwidth })
+      return { workers, ...step, bytes, compute, measured, predicted, off: predicted / measured - 1 }
+    }),
+  )
+  const sums = [...found].map(([workers, { small, large }]) => ({ workers, small, large }))
+  console.log(
+    JSON.stringify({
+      rate: options.rate ?? null,
+      delay: options.delay ?? null,
+      cores: availableParallelism(),
+      latency,
+      bandwidth,
+      sums,
+      steps,
+    }),
+  )
+}
