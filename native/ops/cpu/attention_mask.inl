@@ -3,8 +3,8 @@
 // Dropout masks of attention as bits: for 16 queries a word of each key, [query / 16][key].
 
 #include "ops/cpu/attention_block.inl"
-#include "ops/cpu/dropout.inl"
 #include "ops/cpu/lanes.inl"
+#include "ops/cpu/mask_row.inl"
 
 typedef uint64_t Wide __attribute__((vector_size(kRegister)));
 

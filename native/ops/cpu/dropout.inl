@@ -2,18 +2,12 @@
 
 // The masks of dropout (core/philox.h is the reference). Included by the kernels that need them.
 
+#include "ops/cpu/mask_row.inl"
 #include "ops/cpu/simd.inl"
 
 constexpr int kDraw = 128;  // columns of one group: 8 words of 16 bits
 constexpr int32_t kBits[16] = {1,      1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
                                1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
-
-// Dropout::number.
-ST_INLINE uint32_t mask_row(const Dropout& dropout, uint32_t row) {
-  const MaskRows& rows = dropout.rows;
-  const uint32_t own = rows.before + row;
-  return dropout.first_row + own + own / rows.column * rows.others + rows.skipped;
-}
 
 // `row`: of mask_row. kept[w] bit l: whether column 128 * group + 16 * w + l is kept.
 #if defined(__AVX512F__)
