@@ -2,12 +2,22 @@
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { isOrigin } from '../serve/cors.js'
-import { jsonLine, type LogRecord, loadModel, plainLine, type ServeOptions, serve } from '../serve/index.js'
+import {
+  jsonLine,
+  type Learner,
+  type LogRecord,
+  loadModel,
+  plainLine,
+  ServedModel,
+  type ServeOptions,
+  serve,
+} from '../serve/index.js'
 import { MODEL_NAME } from '../serve/model-set.js'
 import type { AnyModel } from '../serve/served-model.js'
 import { given, textOf, textsOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
+import { learnerOf } from './serve-learner.js'
 
 /** Options of the program under the names that they have in `serve`. */
 const NAMES = {
@@ -24,16 +34,28 @@ export async function serveModels(values: Values, io: Io): Promise<number> {
   const log = (record: LogRecord) => io.err(write(record))
   const tell = (message: string) => log({ timestamp: new Date().toISOString(), level: 'INFO', message })
   const options = { ...loadOptions(values, io), ...given(values, { threads: 'threads' }) }
+  const startLearner = await learnerOf(values, io)
   const models = new Map<string, AnyModel>()
+  let learner: Learner | undefined
   try {
     for (const [name, source] of names) {
       models.set(name, await loadModel(source, options))
       tell(`loaded ${source}${name === source ? '' : ` as ${name}`}`)
     }
+    const served: Record<string, AnyModel | ServedModel> = Object.fromEntries(models)
+    const learners: Record<string, Learner> = {}
+    if (startLearner) {
+      const [name, model] = [...models][0]!
+      const learning = new ServedModel(model)
+      learner = await startLearner(learning)
+      served[name] = learning
+      learners[name] = learner
+    }
     const server = await serve({
       ...(given(values, NAMES) as Partial<ServeOptions>),
       ...more,
-      models: Object.fromEntries(models),
+      models: served,
+      learners,
       log,
     })
     io.out(`${server.url}\n`)
@@ -44,6 +66,7 @@ export async function serveModels(values: Values, io: Io): Promise<number> {
     tell('ended')
     return 0
   } finally {
+    await learner?.dispose()
     await Promise.all([...models.values()].map((model) => model.dispose()))
   }
 }

@@ -72,6 +72,23 @@ export const serve: Command = {
       help: 'of web pages that may ask; * for all; may be given several times (default: none)',
     },
     'base-path': { type: 'string', value: 'path', help: 'what stands before every path: /api (default: nothing)' },
+    learner: {
+      type: 'string',
+      value: 'folder',
+      help: 'lets the first model learn from POST /feedback; feedback and versions are kept in the folder',
+    },
+    'learner-on': {
+      type: 'string',
+      value: 'data',
+      help: 'with --learner: what versions are measured on, as --on of evaluate; the better one serves',
+    },
+    'learner-every': {
+      type: 'integer',
+      value: 'n',
+      help: 'with --learner: new pairs that start a training; 0: only POST /learn does',
+      fallback: '200',
+      least: 0,
+    },
     'json-output': { type: 'boolean', help: 'log in JSON, a record a line' },
   },
   notes: `GET /docs on the server describes the routes. The log goes to stderr; it has neither texts nor keys.
@@ -86,6 +103,10 @@ In place of --api-key: the variable API_KEY, with commas between several keys.`,
     [
       'API_KEY=secret npx sentence-torch serve --model runs/a/model --host 0.0.0.0 --port 8080 --json-output',
       'for other machines',
+    ],
+    [
+      'npx sentence-torch serve --model all-MiniLM-L6-v2 --learner runs/learner --learner-on stsb/dev.tsv',
+      'a model that learns while it serves',
     ],
   ],
   async run(values, io) {

@@ -8,10 +8,15 @@ const OPEN = 91
 const CLOSE = 93
 /** Bytes of a number at most, with its comma. */
 const MOST = 25
-/** Decimals that are tried for numbers below 1, the fewest first, and what they multiply by. */
+/** From here up to 1, the next float32 is further away than 10⁻⁹: nine decimals are enough. */
+const NINE = 2 ** -6
+/** Decimals that are tried for smaller numbers, the fewest first, and what they multiply by. */
 const SHORT = [9, 10, 11].map((decimals) => ({ decimals, power: 10 ** decimals }))
 /** What others are multiplied by: numbers from 1 on are a ten-millionth apart, or more. */
 const POWER = 1e7
+
+/** The digits of 0 to 99. */
+const PAIRS = Uint8Array.from({ length: 200 }, (_, i) => ZERO + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10))
 
 let scratch = Buffer.alloc(0)
 
@@ -39,6 +44,7 @@ function writeNumber(value: number, at: number): number {
     const rounded = Math.round(value * POWER) / POWER
     return writeText(Math.fround(rounded) === value ? rounded : value, at)
   }
+  if (size >= NINE) return writeFraction(value < 0, Math.round(size * 1e9), 9, at)
   for (const { decimals, power } of SHORT) {
     const digits = Math.round(size * power)
     if (Math.fround(digits / power) !== size) continue
@@ -63,11 +69,15 @@ function writeFraction(isNegative: boolean, digits: number, decimals: number, st
 
 function writeDigits(digits: number, count: number, at: number): void {
   let rest = digits | 0
-  for (let i = at + count - 1; i >= at; i--) {
-    const next = (rest / 10) | 0
-    scratch[i] = ZERO + rest - next * 10
+  let i = at + count
+  for (; i > at + 1; i -= 2) {
+    const next = (rest / 100) | 0
+    const pair = 2 * (rest - next * 100)
+    scratch[i - 1] = PAIRS[pair + 1]!
+    scratch[i - 2] = PAIRS[pair]!
     rest = next
   }
+  if (i > at) scratch[at] = ZERO + rest
 }
 
 function writeText(value: number, at: number): number {

@@ -1,7 +1,12 @@
 // A server that learns: feedback over HTTP, versions in answers, and the page that shows them.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { packageRoot } from '#system'
 import { type evaluation, SentenceTransformer } from '../../lib/index.js'
 import { createHandler, Learner, ServedModel, serve } from '../../lib/serve/index.js'
 import { Chromium, findChromium } from '../helpers/chromium.js'
@@ -158,4 +163,33 @@ inChromium('the page shows versions and compares texts, in every theme and width
       [],
     )
   }
+})
+
+test('the program serves a model that learns, and keeps its feedback', async (t) => {
+  const folder = await temporaryFolder(t)
+  const model = await tinyFolder(join(folder, 'tiny'))
+  const data = join(folder, 'sts.tsv')
+  const rows = PAIRS.map(({ query, positive }, i) => `${query}\t${positive}\t${i % 3}`)
+  writeFileSync(data, ['sentence1\tsentence2\tscore', ...rows, ''].join('\n'))
+  const program = [join(packageRoot, 'dist/bundle/cli.js'), 'serve', '--model', model, '--port', '0']
+  const flags = ['--learner', join(folder, 'learner'), '--learner-on', data, '--learner-every', '0']
+  const run = async (use: (url: string) => Promise<void>) => {
+    const child = spawn(process.execPath, [...program, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [url] = (await once(createInterface(child.stdout), 'line')) as [string]
+    await use(url)
+    child.kill('SIGTERM')
+    t.deepEqual(await once(child, 'exit'), [0, null])
+  }
+  await run(async (url) => {
+    t.is((await post(`${url}/feedback`, { pairs: PAIRS })).json.pending, 6)
+    await post(`${url}/learn`, {})
+    const rounds = async () => (await get(`${url}/status`)).json.models[0].learner.rounds
+    while ((await rounds()).length === 0) await wait(20)
+    const [{ pairs, outcome }] = await rounds()
+    t.is(pairs, 6)
+    t.true(['swapped', 'kept'].includes(outcome), outcome)
+  })
+  await run(async (url) => {
+    t.like((await get(`${url}/status`)).json.models[0].learner, { feedback: 6 })
+  })
 })

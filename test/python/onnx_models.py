@@ -4,6 +4,8 @@ onnx_models.py tokens JOBS    JOBS: JSON list of { name, path, ids, types, padsL
                               as JSON, by name, how far onnxruntime is off
 onnx_models.py folders JOBS   JOBS: JSON list of { name, folder, texts, promptName?, out }; writes onnxruntime's sentence embeddings
                               of the texts to `out` as raw float32, tokenized by transformers from the same folder
+onnx_models.py lowest FOLDER TEXTS   TEXTS: JSON list; prints as JSON the lowest cosine of a text by onnx/model_quantized.onnx and by
+                                     onnx/model.onnx: of texts one by one, and of batches of 16
 onnx_models.py quantized FOLDER   compares onnx/model_quantized.onnx with what onnxruntime makes of onnx/model.onnx; prints as JSON
                               how far weights and outputs are apart
 """
@@ -78,6 +80,25 @@ def folders(jobs):
         opened.run(["sentence_embedding"], feeds(opened, ids, types, False))[0].astype(np.float32).tofile(job["out"])
 
 
+def cosine(a, b):
+    return float(((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
+
+
+def lowest(folder, texts):
+    from transformers import AutoTokenizer
+
+    ids = AutoTokenizer.from_pretrained(folder)(json.loads(Path(texts).read_text(encoding="utf-8")), truncation=True)["input_ids"]
+    both = [session(Path(folder) / "onnx" / name) for name in ("model_quantized.onnx", "model.onnx")]
+
+    def embeddings(opened, size):
+        parts = [ids[i : i + size] for i in range(0, len(ids), size)]
+        run = lambda rows: opened.run(["sentence_embedding"], feeds(opened, rows, [[0] * len(row) for row in rows], False))[0]
+        return np.concatenate([run(rows) for rows in parts])
+
+    exact = embeddings(both[1], 1)
+    print(json.dumps([cosine(embeddings(both[0], size), exact) for size in (1, 16)]))
+
+
 def quantized(folder):
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -99,10 +120,9 @@ def quantized(folder):
         ids = [rng.integers(0, vocabulary, size).tolist() for size in (3, 9, 17)]
         types = [[0] * len(row) for row in ids]
         outs = [one.run(["sentence_embedding"], feeds(one, ids, types, False))[0] for one in both]
-        cosine = lambda a, b: float(((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
         print(json.dumps({**worst, "outputs": float(np.abs(outs[0] - outs[1]).max()), "cosine": cosine(outs[0], outs[2]),
                           "theirCosine": cosine(outs[1], outs[2])}))
 
 
 if __name__ == "__main__":
-    {"tokens": tokens, "folders": folders, "quantized": quantized}[sys.argv[1]](sys.argv[2])
+    {"tokens": tokens, "folders": folders, "lowest": lowest, "quantized": quantized}[sys.argv[1]](*sys.argv[2:])

@@ -80,6 +80,8 @@ const misuses: [string[], RegExp][] = [
   [['serve', '--model', 'two words'], /"two words" cannot be the name .*: give it one by --served-model-name/],
   [['serve', '--model', 'm', '--served-model-name', 'größe'], /--served-model-name takes .* ASCII .*, not "größe"/],
   [['serve', '--model', packageRoot, '--model', `${packageRoot}/`], /Two models, .*, have the name ".*": give each/],
+  [['serve', '--model', 'm', '--learner-every', '10'], /--learner-every is for --learner/],
+  [['serve', '--model', 'm', '--learner', 'f'], /--learner needs what versions are measured on: --learner-on <data>/],
   [['install'], /install needs to be told what: cuda/],
   [['install', 'cdua'], /install knows no "cdua"; did you mean cuda\?/],
   [['install', 'cuda', '--from'], /--from needs a value: --from <folder or address>/],

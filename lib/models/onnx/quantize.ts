@@ -1,8 +1,11 @@
 /**
- * A graph with weights of 8 bits, as onnxruntime's `quantize_dynamic` makes it with `per_channel` and `reduce_range`, which is how the
- * models of transformers.js are made: matrices are int8 by output channel and multiply inputs that are quantised when the graph runs
+ * A graph with weights of 8 bits, which are those of onnxruntime's `quantize_dynamic` with `per_channel` and `reduce_range`, as the
+ * models of transformers.js have them: matrices are int8 by output channel and multiply inputs that are quantised when the graph runs
  * (DynamicQuantizeLinear, MatMulInteger); tables are uint8, with one scale and zero point, and their rows become floats when they are read.
  * A matrix has 7 bits, so that sums of two products fit into the 16 bits of processors without VNNI.
+ *
+ * Other than there, an input is quantised twice: first its numbers, then what 8 bits have left of them. In transformers a few numbers of
+ * an input are many times larger than the others, of which one scale for all leaves little.
  * Source: onnxruntime `quantization/operators/{matmul,gather}.py`, `quant_utils.py`.
  */
 import type { OnnxTensor } from '../../io/onnx-file.js'
@@ -36,7 +39,7 @@ export function quantizeNodes(graph: OnnxGraph): { nodes: OnnxNode[]; weights: S
   for (const node of graph.nodes) {
     const [first, second] = node.inputs as [string, string]
     if (node.op === 'MatMul' && weights.has(second)) {
-      if (!inputs.has(first)) nodes.push(quantizeInput(first))
+      if (!inputs.has(first)) nodes.push(...quantizeInput(first))
       inputs.add(first)
       nodes.push(...product(node, first, second))
     } else if (node.op === 'Gather' && weights.has(first)) nodes.push(...gather(node, first))
@@ -49,22 +52,43 @@ const isLarge = ({ shape }: OnnxWeight) => elementsOf(shape) >= LEAST_ELEMENTS
 const isProduct = ({ op }: OnnxNode, input: number) => op === 'MatMul' && input === 1
 const isRead = ({ op }: OnnxNode, input: number) => op === 'Gather' && input === 0
 
-function quantizeInput(x: string): OnnxNode {
-  const outputs = ['quantized', 'scale', 'zero_point'].map((part) => `${x}_${part}`)
-  return { op: 'DynamicQuantizeLinear', inputs: [x], outputs, attributes: [] }
+/** What the names of an input's 8 bits begin with, and those of its rest. */
+const partsOf = (x: string) => [x, `${x}_rest`] as const
+
+const EIGHT_BITS = ['quantized', 'scale', 'zero_point']
+
+function quantizeInput(x: string): OnnxNode[] {
+  const [, rest] = partsOf(x)
+  const quantize = (from: string): OnnxNode => {
+    const outputs = EIGHT_BITS.map((part) => `${from}_${part}`)
+    return { op: 'DynamicQuantizeLinear', inputs: [from], outputs, attributes: [] }
+  }
+  const first = quantize(x)
+  const numbers = `${x}_numbers`
+  return [
+    first,
+    { op: 'DequantizeLinear', inputs: first.outputs, outputs: [numbers], attributes: [] },
+    { op: 'Sub', inputs: [x, numbers], outputs: [rest], attributes: [] },
+    quantize(rest),
+  ]
 }
 
 function product({ outputs }: OnnxNode, x: string, weight: string): OnnxNode[] {
   const [out] = outputs as [string]
-  const [sums, numbers, factor] = [`${out}_sums`, `${out}_numbers`, `${out}_factor`]
-  const both = { op: 'Mul', attributes: [] }
-  const inputs = [`${x}_quantized`, quantizedName(weight), `${x}_zero_point`]
-  return [
-    { op: 'MatMulInteger', inputs, outputs: [sums], attributes: [] },
-    { op: 'Cast', inputs: [sums], outputs: [numbers], attributes: [{ name: 'to', integer: FLOAT }] },
-    { ...both, inputs: [`${x}_scale`, scaleName(weight)], outputs: [factor] },
-    { ...both, inputs: [numbers, factor], outputs: [out] },
-  ]
+  const ofPart = (part: string, name: string): OnnxNode[] => {
+    const [sums, numbers, factor] = [`${name}_sums`, `${name}_numbers`, `${name}_factor`]
+    const both = { op: 'Mul', attributes: [] }
+    const inputs = [`${part}_quantized`, quantizedName(weight), `${part}_zero_point`]
+    return [
+      { op: 'MatMulInteger', inputs, outputs: [sums], attributes: [] },
+      { op: 'Cast', inputs: [sums], outputs: [numbers], attributes: [{ name: 'to', integer: FLOAT }] },
+      { ...both, inputs: [`${part}_scale`, scaleName(weight)], outputs: [factor] },
+      { ...both, inputs: [numbers, factor], outputs: [name] },
+    ]
+  }
+  const names = [`${out}_first`, `${out}_second`]
+  const products = partsOf(x).flatMap((part, i) => ofPart(part, names[i]!))
+  return [...products, { op: 'Add', inputs: names, outputs: [out], attributes: [] }]
 }
 
 function gather({ inputs, outputs, attributes }: OnnxNode, table: string): OnnxNode[] {
