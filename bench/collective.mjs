@@ -1,8 +1,9 @@
-// node bench/collective.mjs [--sizes 2,4,8] [--rate 500mbit --delay 100us] [--compute 0.25,1] [--rounds 7]
+// node bench/collective.mjs [--sizes 2,4,8] [--rate 500mbit] [--compute 0.25,1] [--models all-MiniLM-L6-v2,bert-base]
+// [--rounds 7]
 //
 // What processes on this machine take to sum gradients, beside what the model of docs/scale.md predicts. Latency and bandwidth are measured with
 // two processes; then each step of 2, 4 and 8 processes is a timed wait in place of the computation, with the real sums of the gradients of
-// all-MiniLM-L6-v2 and bert-base in four buckets, three of which pass while the wait goes on. With --rate or --delay each process has a network
+// all-MiniLM-L6-v2 and bert-base in four buckets, three of which pass while the wait goes on. With --rate each process has a network
 // interface of its own in a namespace of its own, which tc limits so (Linux, root); without, they share the loopback. One line of JSON.
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
@@ -19,8 +20,8 @@ const { values: options } = parseArgs({
   options: {
     sizes: { type: 'string', default: '2,4,8' },
     rate: { type: 'string' },
-    delay: { type: 'string' },
     compute: { type: 'string', default: '0.25,1' },
+    models: { type: 'string', default: Object.keys(MODELS).join(',') },
     rounds: { type: 'string', default: '7' },
     worker: { type: 'boolean', default: false },
   },
@@ -59,9 +60,12 @@ async function measure() {
   const small = new Float32Array(1)
   const out = { small: await timed(200, () => ranks.native.sum(small)), steps: [] }
   const large = new Float32Array(LARGE / 4)
+  const before = process.cpuUsage()
   out.large = await timed(ROUNDS, () => ranks.native.sum(large))
-  for (const [name, model] of Object.entries(MODELS)) {
-    const bytes = gradientBytes(model, ranks.size)
+  const { user, system } = process.cpuUsage(before)
+  out.processor = (user + system) / 1e6 / (ROUNDS + 2)
+  for (const name of options.models.split(',')) {
+    const bytes = gradientBytes(MODELS[name], ranks.size)
     const buckets = Array.from({ length: BUCKETS }, () => new Float32Array(Math.ceil(bytes / 4 / BUCKETS)))
     for (const compute of COMPUTES) {
       const step = async () => {
@@ -90,14 +94,13 @@ async function freePort() {
 
 /** Runs so many processes. */
 async function run(size) {
-  const isLimited = options.rate !== undefined || options.delay !== undefined
-  const network = isLimited ? machines(size, options) : undefined
+  const network = options.rate === undefined ? undefined : machines(size, options.rate)
   const [host, port] = network ? [network.addresses[0], PORT] : ['127.0.0.1', await freePort()]
   try {
     const outputs = await Promise.all(
       Array.from({ length: size }, (_, rank) => {
         const own = [process.execPath, fileURLToPath(import.meta.url), '--worker']
-        const given = ['--compute', options.compute, '--rounds', options.rounds]
+        const given = ['--compute', options.compute, '--rounds', options.rounds, '--models', options.models]
         const [program, ...words] = [...(network?.on(rank) ?? []), ...own, ...given]
         const env = { RANK: rank, WORLD_SIZE: size, MASTER_ADDR: host, MASTER_PORT: port }
         const child = spawn(program, words, {
@@ -127,7 +130,7 @@ async function run(size) {
 
 if (options.worker) await measure()
 else {
-  const why = options.rate === undefined && options.delay === undefined ? undefined : whyNoMachines()
+  const why = options.rate === undefined ? undefined : whyNoMachines()
   if (why !== undefined) {
     console.log(`Skipped: ${why}`)
     process.exit(0)
@@ -145,11 +148,10 @@ else {
       return { workers, ...step, bytes, compute, measured, predicted, off: predicted / measured - 1 }
     }),
   )
-  const sums = [...found].map(([workers, { small, large }]) => ({ workers, small, large }))
+  const sums = [...found].map(([workers, { small, large, processor }]) => ({ workers, small, large, processor }))
   console.log(
     JSON.stringify({
       rate: options.rate ?? null,
-      delay: options.delay ?? null,
       cores: availableParallelism(),
       latency,
       bandwidth,

@@ -52,14 +52,14 @@ export function allGather(workers, bytes, { latency, bandwidth }) {
 }
 
 /**
- * Seconds of a step. All buckets but the last one hide behind the backward pass, as far as it lasts; the gather, and that of its
- * gradient, hide behind nothing, since the loss waits for them.
+ * Seconds of a step. All buckets but the last one hide behind what is left of the backward pass when the first of them is computed; the
+ * gather, and that of its gradient, hide behind nothing, since the loss waits for them.
  * @param {Step} step
  */
 export function stepSeconds({ workers, tokens, secondsPerToken, bytes, gathered = 0, ...network }) {
   const compute = tokens * secondsPerToken
   const bucket = allReduce(workers, bytes / BUCKETS, network)
-  const hidden = Math.min((BUCKETS - 1) * bucket, BACKWARD * compute)
+  const hidden = Math.min((BUCKETS - 1) * bucket, BACKWARD * (1 - 1 / BUCKETS) * compute)
   const gather = gathered === 0 ? 0 : 2 * allGather(workers, gathered, network)
   return compute + BUCKETS * bucket - hidden + gather
 }

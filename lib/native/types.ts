@@ -359,7 +359,10 @@ export interface TrainerSpec {
   /** 0 = no clipping. */
   maxGradNorm: number
   /** What the encoder computes in while this trainer lives; as it was made when absent. float64 encoders stay float64. */
-  precision?: 'float32' | 'bfloat16'
+  precision?: 'float32' | 'bfloat16' | 'float16'
+  /** Multiply losses by a scale that follows the gradients, as torch.amp.GradScaler with its defaults. A skipped update then delays the
+   *  rates of all updates after it: the n-th one that is made gets the n-th rate that was given. Default false. */
+  lossScaler?: boolean
   /** Keep the inputs of layers alone and compute the rest again in the backward pass: same results. Default false. */
   activationCheckpointing?: boolean
   /** Gradients of parameters that losses own are never zeroed and not clipped, as in sentence-transformers 6.0.1. */
@@ -386,6 +389,8 @@ export interface StepOptions {
    *  gradients are the same up to rounding. Default: all at once. At most one of the two. */
   miniBatchRows?: number
   miniBatchTokens?: number
+  /** As `activationCheckpointing` of the trainer, for this batch. Default false. */
+  recompute?: boolean
   /** With `ranks`: numbers from 0, equally many on all of them, whose sums are reported. */
   requests?: number[]
 }
@@ -420,6 +425,27 @@ export interface StepReport {
    * `eager: <why>`; `recorded` counts recordings.
    */
   graphs?: Record<string, number>
+  /** With `lossScaler`: the scale of the next loss. */
+  lossScale?: number
+}
+
+/** Bytes that training takes beside the model, at most. */
+export interface TrainingMemory {
+  /** Gradients, moments, copies of weights. */
+  fixed: number
+  /** Of each token that passes the encoder at once. */
+  perToken: number
+  /** The same with `recompute`. */
+  perTokenRecomputed: number
+  /** Of the loss of a whole batch. */
+  loss: number
+}
+
+/** As in the `state_dict()` of torch.amp.GradScaler. */
+export interface LossScalerState {
+  scale: number
+  /** Updates since the last one that was skipped, or since the scale grew. */
+  growthTracker: number
 }
 
 /** Value and gradients of a loss that is computed in TypeScript. */
@@ -441,6 +467,9 @@ export interface NativeTrainer {
    *  to an index of `weightDecays`, or to -1 = frozen; absent ones keep theirs: 0 (decay) or 1 (no_decay). Default:
    *  `[weightDecay, 0]`. Before the first job only. */
   setGroups(weightDecays: number[], groups: Record<string, number>): void
+  /** What training takes with batches of so many columns, and rows in each. Before the first job only. Throws ERR_NOT_IMPLEMENTED on a
+   *  GPU, and for losses that read more than embeddings. */
+  memory(columns: number, rows: number): TrainingMemory
   load(ranges: TensorRange[]): Promise<void>
   dump(ranges: TensorRange[]): Promise<void>
   step(batch: PackedBatch, options: StepOptions): Promise<StepReport | undefined>
@@ -466,6 +495,9 @@ export interface NativeTrainer {
   /** How many steps and updates were done: with the tensors, all that a later trainer needs to go on bit for bit. */
   counters(): Promise<number[]>
   setCounters(counters: number[]): Promise<void>
+  /** Undefined without `lossScaler`. */
+  lossScaler(): Promise<LossScalerState | undefined>
+  setLossScaler(state: LossScalerState): Promise<void>
   dispose(): Promise<void>
 }
 

@@ -50,7 +50,7 @@ int64_t to_count(const Fields& fields, const char* name) {
 
 TrainerSpec to_trainer_spec(Napi::Value value) {
   const Fields fields(value, "spec",
-                      {"losses", "optimizer", "weightDecay", "maxGradNorm", "seed", "precision",
+                      {"losses", "optimizer", "weightDecay", "maxGradNorm", "seed", "precision", "lossScaler",
                        "activationCheckpointing", "compatLossGradients", "ranks"});
   TrainerSpec spec;
   const Napi::Value losses = fields.get("losses");
@@ -67,6 +67,7 @@ TrainerSpec to_trainer_spec(Napi::Value value) {
   spec.max_grad_norm = fields.number("maxGradNorm");
   spec.seed = static_cast<uint64_t>(to_integer(fields.get("seed"), "spec.seed", 0));
   if (fields.has("precision")) spec.precision = fields.string("precision");
+  spec.loss_scaler = fields.boolean("lossScaler", false);
   spec.activation_checkpointing = fields.boolean("activationCheckpointing", false);
   spec.compat_loss_gradients = fields.boolean("compatLossGradients", false);
   if (fields.has("ranks")) spec.ranks = CollectiveWrap::unwrap(fields.get("ranks"), "spec.ranks");
@@ -74,8 +75,9 @@ TrainerSpec to_trainer_spec(Napi::Value value) {
 }
 
 StepOptions to_step_options(Napi::Value value) {
-  const Fields fields(value, "options",
-                      {"lr", "lossScale", "update", "report", "loss", "miniBatchRows", "miniBatchTokens", "requests"});
+  const Fields fields(
+      value, "options",
+      {"lr", "lossScale", "update", "report", "loss", "miniBatchRows", "miniBatchTokens", "recompute", "requests"});
   StepOptions options;
   options.rates = to_rates(fields);
   options.loss_scale = fields.number("lossScale", 1);
@@ -89,6 +91,7 @@ StepOptions to_step_options(Napi::Value value) {
   }
   options.mini_batch_rows = to_count(fields, "miniBatchRows");
   options.mini_batch_tokens = to_count(fields, "miniBatchTokens");
+  options.recompute = fields.boolean("recompute", false);
   check(options.mini_batch_rows == 0 || options.mini_batch_tokens == 0, "ERR_INVALID_ARGUMENT",
         "Expected miniBatchRows or miniBatchTokens but received both");
   return options;
@@ -141,6 +144,7 @@ Napi::Value from_report(Napi::Env env, const std::optional<StepReport>& report) 
   }
   object["tokens"] = static_cast<double>(report->tokens);
   object["meanCosine"] = report->mean_cosine;
+  if (report->loss_scale) object["lossScale"] = *report->loss_scale;
   if (!report->graphs.empty()) object["graphs"] = from_numbers(env, {report->graphs.begin(), report->graphs.end()});
   return object;
 }

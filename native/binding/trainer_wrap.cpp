@@ -13,6 +13,7 @@
 #include "binding/convert.h"
 #include "binding/encoder_wrap.h"
 #include "binding/environment.h"
+#include "binding/fields.h"
 #include "binding/tensors_wrap.h"
 #include "core/error.h"
 
@@ -21,6 +22,7 @@ Napi::Function TrainerWrap::define(Napi::Env env) {
   return DefineClass(env, "Trainer",
                      {
                          InstanceMethod<&TrainerWrap::tensors>("tensors"),
+                         InstanceMethod<&TrainerWrap::memory>("memory"),
                          InstanceMethod<&TrainerWrap::load>("load"),
                          InstanceMethod<&TrainerWrap::dump>("dump"),
                          InstanceMethod<&TrainerWrap::set_groups>("setGroups"),
@@ -34,6 +36,8 @@ Napi::Function TrainerWrap::define(Napi::Env env) {
                          InstanceMethod<&TrainerWrap::copy_weights>("copyWeights"),
                          InstanceMethod<&TrainerWrap::counters>("counters"),
                          InstanceMethod<&TrainerWrap::set_counters>("setCounters"),
+                         InstanceMethod<&TrainerWrap::loss_scaler>("lossScaler"),
+                         InstanceMethod<&TrainerWrap::set_loss_scaler>("setLossScaler"),
                          InstanceMethod<&TrainerWrap::evaluate>("evaluate"),
                          InstanceMethod<&TrainerWrap::dispose>("dispose"),
                      });
@@ -72,6 +76,22 @@ JobKind TrainerWrap::long_job() const {
 
 Napi::Value TrainerWrap::tensors(const Napi::CallbackInfo& info) {
   return throwing(info.Env(), [&]() -> Napi::Value { return from_tensors(info.Env(), open()->tensors()); });
+}
+
+Napi::Value TrainerWrap::memory(const Napi::CallbackInfo& info) {
+  return throwing(info.Env(), [&]() -> Napi::Value {
+    const int64_t columns = to_integer(info[0], "columns", 1), rows = to_integer(info[1], "rows", 1);
+    // Jobs change what it reads.
+    const std::shared_ptr<Trainer>& trainer = open();
+    check(!has_jobs_, "ERR_INVALID_ARGUMENT", "The memory of training is asked for before the first job of a trainer");
+    const TrainingMemory memory = trainer->memory(columns, rows);
+    auto object = Napi::Object::New(info.Env());
+    object["fixed"] = static_cast<double>(memory.fixed);
+    object["perToken"] = static_cast<double>(memory.per_token);
+    object["perTokenRecomputed"] = static_cast<double>(memory.per_token_recomputed);
+    object["loss"] = static_cast<double>(memory.loss);
+    return object;
+  });
 }
 
 Napi::Value TrainerWrap::load(const Napi::CallbackInfo& info) {
@@ -256,6 +276,33 @@ Napi::Value TrainerWrap::set_counters(const Napi::CallbackInfo& info) {
     return Environment::of(info.Env())
         .enqueue(short_job(), {},
                  [trainer = open_for_job(), counters = std::move(counters)] { trainer->set_counters(counters); });
+  });
+}
+
+Napi::Value TrainerWrap::loss_scaler(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto found = std::make_shared<std::optional<LossScaler::State>>();
+    return Environment::of(info.Env())
+        .enqueue(
+            short_job(), {}, [trainer = open_for_job(), found] { *found = trainer->loss_scaler(); },
+            [found](Napi::Env env) -> Napi::Value {
+              if (!*found) return env.Undefined();
+              auto object = Napi::Object::New(env);
+              object["scale"] = (*found)->scale;
+              object["growthTracker"] = static_cast<double>((*found)->growth_tracker);
+              return object;
+            });
+  });
+}
+
+Napi::Value TrainerWrap::set_loss_scaler(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    const Fields fields(info[0], "state", {"scale", "growthTracker"});
+    const LossScaler::State state{fields.number("scale"),
+                                  to_integer(fields.get("growthTracker"), "state.growthTracker", 0)};
+    return Environment::of(info.Env()).enqueue(short_job(), {}, [trainer = open_for_job(), state] {
+      trainer->set_loss_scaler(state);
+    });
   });
 }
 

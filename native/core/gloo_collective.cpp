@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/in_time.h"
 #include "core/rank_store.h"
 
 #define USE_C10D_GLOO 1
@@ -148,13 +149,19 @@ class GlooCollective final : public Collective {
     } catch (const std::exception& error) {
       fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " cannot reach the others (", c10d_reason(error), hint);
     }
+    std::string why = "nobody connects";
     try {
-      group_ = c10::make_intrusive<ProcessGroupGloo>(store_.store(), static_cast<int>(rank()), static_cast<int>(size()),
-                                                     options);
+      // Gloo waits without limit for a rank that is to connect to this one, but for the store until its timeout.
+      auto group = in_time([store = store_.store(), rank = static_cast<int>(rank()), size = static_cast<int>(size()),
+                            options] { return c10::make_intrusive<ProcessGroupGloo>(store, rank, size, options); },
+                           options->timeout + milliseconds(1000));
+      if (group) group_ = *group;
     } catch (const std::exception& error) {
-      fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " cannot connect to the others: ", store_.roll_call(),
-           " (", c10d_reason(error), hint);
+      why = c10d_reason(error);
     }
+    if (group_ != nullptr) return;
+    fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " cannot connect to the others: ", store_.roll_call(),
+         " (", why, hint);
   }
 
   template <typename Start>

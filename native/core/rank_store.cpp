@@ -8,8 +8,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <future>
-#include <optional>
 #include <sstream>
 #include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -18,6 +16,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/in_time.h"
 
 namespace st {
 
@@ -30,17 +29,6 @@ constexpr milliseconds kPause{10};
 
 milliseconds seconds(double value) {
   return milliseconds(static_cast<int64_t>(value * 1000));
-}
-
-// What a function returns, if it returns in time; else it goes on in a thread of its own, and nobody hears of it. A
-// store whose machine has vanished, or a program that is none, never answers.
-template <typename Work>
-auto in_time(Work work, milliseconds limit) -> std::optional<decltype(work())> {
-  auto task = std::make_shared<std::packaged_task<decltype(work())()>>(std::move(work));
-  auto result = task->get_future();
-  std::thread([task] { (*task)(); }).detach();
-  if (result.wait_for(limit) != std::future_status::ready) return std::nullopt;
-  return result.get();
 }
 
 std::string first_line(const std::string& text) {
@@ -138,6 +126,7 @@ RankStore::RankStore(const CollectiveSpec& spec)
   options.waitWorkers = false;
   // It tries twice, with a pause of a second or two.
   options.timeout = seconds(spec.join_seconds * 0.45);
+  // A store whose machine has vanished, or a program that is none, never answers.
   std::string why = "there is no answer";
   try {
     const auto opened =

@@ -26,7 +26,7 @@ namespace st::cuda {
 static_assert(ST_HAVE_FLASH_RNG_STATE, "A LibTorch whose flash attention keeps its random state otherwise");
 
 AttentionKernel choose_attention(const AttentionShape& shape, bool biased, at::ScalarType type, int64_t longest) {
-  if (type != at::kFloat && type != at::kBFloat16) return AttentionKernel::kReference;
+  if (type != at::kFloat && type != at::kBFloat16 && type != at::kHalf) return AttentionKernel::kReference;
   if (biased || shape.head_dim % 8 != 0 || shape.head_dim > 256) return AttentionKernel::kReference;
   const bool flash_alone = shape.window >= 0 || shape.kv_heads != shape.heads;
   if (type == at::kFloat) return flash_alone ? AttentionKernel::kReference : AttentionKernel::kEfficient;

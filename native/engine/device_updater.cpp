@@ -3,9 +3,11 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include "core/upload.h"
 #include "engine/gathered.h"
@@ -18,7 +20,7 @@ enum Number : int64_t { kNorm, kUpdates, kSkips, kLossSum, kFiniteBatches, kNumb
 
 }  // namespace
 
-DeviceUpdater::DeviceUpdater(at::Device device, int64_t groups) {
+DeviceUpdater::DeviceUpdater(at::Device device, int64_t groups, LossScaler* scaler) : scaler_(scaler) {
   const at::TensorOptions there = at::TensorOptions().device(device);
   const at::TensorOptions float32 = there.dtype(at::kFloat);
   rates_G_ = at::zeros({groups}, float32);
@@ -28,6 +30,10 @@ DeviceUpdater::DeviceUpdater(at::Device device, int64_t groups) {
   finite_batches_ = numbers_N_[kFiniteBatches];
   clip_ = {numbers_N_[kNorm],      numbers_N_[kUpdates],   numbers_N_[kSkips],
            at::zeros({}, float32), at::zeros({}, float32), at::zeros({}, float32)};
+  if (scaler_ == nullptr) return;
+  constexpr int64_t kFirstRows = 1024;
+  given_NG_ = at::zeros({kFirstRows, groups}, float32);
+  behind_ = at::zeros({}, there.dtype(at::kLong));
 }
 
 void DeviceUpdater::add(const LossValue& value) {
@@ -45,7 +51,15 @@ void DeviceUpdater::add(const LossValue& value) {
 
 void DeviceUpdater::set_rates(const std::vector<double>& rates) {
   const std::vector<double> all = rates.size() == 1 ? std::vector<double>(rates_G_.size(0), rates[0]) : rates;
-  rates_G_.copy_(staged<float>(all, rates_G_.device()), /*non_blocking=*/true);
+  const at::Tensor staged_G = staged<float>(all, rates_G_.device());
+  if (scaler_ == nullptr) {
+    rates_G_.copy_(staged_G, /*non_blocking=*/true);
+    return;
+  }
+  if (given_ == given_NG_.size(0)) given_NG_ = at::cat({given_NG_, at::zeros_like(given_NG_)});
+  given_NG_[given_].copy_(staged_G, /*non_blocking=*/true);
+  rates_G_.copy_(at::index_select(given_NG_, 0, (given_ - behind_).view(1))[0]);
+  ++given_;
 }
 
 void DeviceUpdater::queue(TrainedSets& sets) {
@@ -56,7 +70,10 @@ void DeviceUpdater::queue(TrainedSets& sets) {
     const at::Tensor part = sets.all[i]->queue_squared_norm();
     squares = squares.defined() ? squares + part : part;
   }
-  cuda::clip(squares.defined() ? squares : at::zeros({}, numbers_N_.options()), sets.max_grad_norm, clip_);
+  if (!squares.defined()) squares = at::zeros({}, numbers_N_.options());
+  if (scaler_ != nullptr) squares = squares / scaler_->scale().to(at::kDouble).square();
+  cuda::clip(squares, sets.max_grad_norm, clip_);
+  if (scaler_ != nullptr) at::Tensor(clip_.divisor).mul_(scaler_->scale());
   for (size_t i = 0; i < sets.all.size(); ++i) {
     const bool outside = sets.is_outside(i);
     if (sets.all[i]->used) {
@@ -65,6 +82,9 @@ void DeviceUpdater::queue(TrainedSets& sets) {
       sets.all[i]->queue_drop(clip_);
     }
   }
+  if (scaler_ == nullptr) return;
+  scaler_->update(clip_.skipped);
+  behind_.add_(clip_.skipped.to(at::kLong));
 }
 
 void DeviceUpdater::finish(TrainedSets& sets) {
@@ -78,6 +98,7 @@ void DeviceUpdater::report(StepReport& out, const at::Tensor& embeddings_BD) {
   const int64_t rows = embeddings_BD.size(0);
   std::vector<at::Tensor> all = {numbers_N_, cosine_squares(embeddings_BD).to(at::kDouble).view(1)};
   for (const auto& [name, component] : components_) all.push_back(component);
+  if (scaler_ != nullptr) all.push_back(scaler_->scale().to(at::kDouble).view(1));
   const at::Tensor here = at::cat(all).to(at::kCPU);
   const double* number = here.data_ptr<double>();
   out.grad_norm = number[kNorm];
@@ -91,6 +112,7 @@ void DeviceUpdater::report(StepReport& out, const at::Tensor& embeddings_BD) {
     number += 2;
     at::Tensor(component).zero_();
   }
+  if (scaler_ != nullptr) out.loss_scale = *number;
   numbers_N_.narrow(0, kNorm + 1, kNumbers - 1).zero_();
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/loss_scaler.h"
 #include "engine/updater.h"
 #include "ops/device_update.h"
 
@@ -15,7 +16,9 @@ namespace st {
 // repeated, once it has run before.
 class DeviceUpdater final : public Updater {
  public:
-  DeviceUpdater(at::Device device, int64_t groups);
+  // `scaler`: of the losses, which lives as long; null where they are not scaled. With it, a rate is that of an update
+  // if none is skipped: skipped ones delay all rates after them, as the schedules of Python's accelerate.
+  DeviceUpdater(at::Device device, int64_t groups, LossScaler* scaler = nullptr);
 
   void add(const LossValue& value) override;
   void update(TrainedSets& sets, const std::vector<double>& rates) override {
@@ -33,7 +36,11 @@ class DeviceUpdater final : public Updater {
   static void finish(TrainedSets& sets);
 
  private:
+  LossScaler* scaler_;
   at::Tensor rates_G_;    // float32
+  at::Tensor given_NG_;   // with a scaler: the rates of all updates so far
+  at::Tensor behind_;     // int64, 0-dim: how many of them were skipped
+  int64_t given_ = 0;     // the number of rows of given_NG_ that are in use
   at::Tensor numbers_N_;  // float64: the norm of the last update, and the counts since the last report
   at::Tensor loss_sum_, finite_batches_;
   cuda::ClipState clip_;

@@ -172,7 +172,9 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   // A batch may leave the loss unconnected to its input. Then it has no gradient.
   std::vector<at::Tensor> found(leaves.all.size());
   if (value.total.requires_grad()) {
-    found = torch::autograd::grad({value.total * scale}, leaves.all, {}, std::nullopt, false, true);
+    at::Tensor scaled = value.total * scale;
+    if (context.gradient_scale.defined()) scaled = scaled * context.gradient_scale;
+    found = torch::autograd::grad({scaled}, leaves.all, {}, std::nullopt, false, true);
   }
   auto next = found.begin();
   for (size_t i = 0; i < parameters.size(); ++i) out.parameters.push_back(*next++);

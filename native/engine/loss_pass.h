@@ -33,6 +33,7 @@ struct LossContext {
   const LossTensors* given = nullptr;  // replaces the tensors of `batch`, which was checked before (check_loss)
   Gradients* gradients = nullptr;      // of the network, for a loss that trains its decoder
   bool recompute = false;              // of the decoder: keep only the inputs of layers
+  at::Tensor gradient_scale = {};      // a further factor of the gradients: 0-dim, on the device; undefined = 1
 };
 
 // A loss and its gradients, in the form of the network's outputs.

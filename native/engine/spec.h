@@ -59,11 +59,13 @@ struct TrainerSpec {
   double weight_decay = 0;
   double max_grad_norm = 1;  // 0 = no clipping
   uint64_t seed = 0;
-  std::string precision;  // float32 or bfloat16 while this trainer lives; empty = the encoder's own
+  // float32, bfloat16 or, on a GPU, float16 while this trainer lives; empty = the encoder's own
+  std::string precision;
+  bool loss_scaler = false;  // see LossScaler
   bool activation_checkpointing = false;
   bool compat_loss_gradients = false;
   std::shared_ptr<Collective> ranks;  // the processes that train this model together; null: this one alone
-  bool without_waiting = false;       // a GPU's kind of step on the CPU, for tests
+  bool without_waiting = false;       // a GPU's kind of step on the CPU, and float16 there, for tests
   // How steps are recorded. Null: by the device's recorder, where SENTENCE_TORCH_CUDA_GRAPHS=1. Set by tests.
   std::shared_ptr<StepGraphs> graphs;
 };
@@ -76,6 +78,7 @@ struct StepOptions {
   int64_t loss = 0;
   int64_t mini_batch_rows = 0;  // 0 = all at once
   int64_t mini_batch_tokens = 0;
+  bool recompute = false;             // as TrainerSpec::activation_checkpointing, for this batch
   std::vector<double> requests = {};  // with several processes: their sums over all of them are reported
 };
 

@@ -109,7 +109,8 @@ std::optional<StepReport> Trainer::step(const RoutedBatch& batch, const StepOpti
                               .dropout = impl_->dropout_key(),
                               .training = true,
                               .gradients = &impl_->sets.all[0]->gradients(),
-                              .recompute = impl_->spec.activation_checkpointing};
+                              .recompute = impl_->spec.activation_checkpointing || options.recompute,
+                              .gradient_scale = impl_->gradient_scale()};
     found = impl_->loss_of(context, pending.outputs, options);
   }
   impl_->backward(pending, found, options);
@@ -169,6 +170,21 @@ void Trainer::set_counters(const std::vector<int64_t>& counters) {
   for (size_t i = 0; i < impl_->sets.all.size(); ++i) impl_->sets.all[i]->set_updates(counters[i + 1]);
 }
 
+std::optional<LossScaler::State> Trainer::loss_scaler() {
+  impl_->open();
+  impl_->prepare();
+  if (!impl_->scaler) return std::nullopt;
+  return impl_->scaler->state();
+}
+
+void Trainer::set_loss_scaler(const LossScaler::State& state) {
+  impl_->open();
+  impl_->prepare();
+  check(impl_->scaler.has_value(), "ERR_INVALID_ARGUMENT", "This trainer scales no losses");
+  const at::NoGradGuard no_grad;
+  impl_->scaler->set(state);
+}
+
 void Trainer::dispose() {
   if (impl_->disposed) return;
   impl_->disposed = true;
@@ -182,6 +198,7 @@ void Trainer::dispose() {
   impl_->graphs.reset();
   impl_->sets.all.clear();
   impl_->updater.reset();
+  impl_->scaler.reset();
   for (auto& loss : impl_->losses) loss->parameters.dispose();
   impl_->twin.reset();
   Encoder::Impl& encoder = impl_->encoder->impl();

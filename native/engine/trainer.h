@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/encoder.h"
+#include "engine/loss_scaler.h"
 #include "engine/report.h"
 #include "engine/spec.h"
 
@@ -16,8 +17,8 @@ namespace st {
 class TensorSpace;
 
 // Losses, gradients and optimiser over one encoder. The constructor throws ERR_BUSY when the encoder already has a
-// trainer. Calls belong on the executor thread, except: the constructor; tensors(), at any time; set_groups(), before
-// the first call of anything else.
+// trainer. Calls belong on the executor thread, except: the constructor; tensors(), at any time; set_groups() and
+// memory(), before the first call of anything else.
 class Trainer {
  public:
   Trainer(std::shared_ptr<Encoder> encoder, const TrainerSpec& spec);
@@ -25,6 +26,9 @@ class Trainer {
 
   std::vector<TensorInfo> tensors() const;
   void set_groups(std::vector<double> weight_decays, std::map<std::string, int> groups);
+  // Of batches of so many columns and rows of each. Throws ERR_NOT_IMPLEMENTED on a GPU, and for losses that read more
+  // than embeddings.
+  TrainingMemory memory(int64_t columns, int64_t rows) const;
   void load(const std::vector<TensorRange>& ranges);
   void dump(const std::vector<TensorRange>& ranges);
   std::optional<StepReport> step(const RoutedBatch& batch, const StepOptions& options);
@@ -46,6 +50,9 @@ class Trainer {
   void copy_weights();
   std::vector<int64_t> counters();
   void set_counters(const std::vector<int64_t>& counters);
+  // Nothing where losses are not scaled. With the counters, what a later trainer needs to go on.
+  std::optional<LossScaler::State> loss_scaler();
+  void set_loss_scaler(const LossScaler::State& state);
   // Frees gradients, moments and loss parameters, and releases the encoder. Every later call throws ERR_DISPOSED.
   void dispose();
 

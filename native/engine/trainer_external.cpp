@@ -40,7 +40,8 @@ std::optional<StepReport> Trainer::apply(const ExternalLoss& external, const Ste
   const auto scaled = [&](const std::vector<float>& values, at::IntArrayRef shape) {
     // from_blob takes no const memory, but nothing writes to it.
     const at::Tensor view = at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat);
-    return view.to(embeddings_RD.options()) * scale;
+    const at::Tensor gradient = view.to(embeddings_RD.options()) * scale;
+    return impl_->scaler ? gradient * impl_->scaler->scale() : gradient;
   };
   LossGradients found;
   found.outputs.embeddings_RD = scaled(external.embeddings, embeddings_RD.sizes());

@@ -33,7 +33,15 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
   const Network& network = encoder->impl().network;
   encoder_precision = network.compute();
   const at::ScalarType master = master_dtype(encoder_precision);
-  precision = spec.precision.empty() ? encoder_precision : parse_dtype(spec.precision);
+  precision = spec.precision.empty()        ? encoder_precision
+              : spec.precision == "float16" ? at::kHalf
+                                            : parse_dtype(spec.precision);
+  check(precision != at::kHalf || !network.device().is_cpu() || spec.without_waiting, "ERR_UNSUPPORTED",
+        "float16 computes on a GPU alone: train on the CPU in float32 or bfloat16");
+  check(!spec.loss_scaler || !spec.compat_loss_gradients, "ERR_NOT_IMPLEMENTED",
+        "Gradients of losses that are never zeroed are not built with a loss scaler");
+  check(!spec.loss_scaler || spec.ranks == nullptr, "ERR_NOT_IMPLEMENTED",
+        "Training with several processes is not built with a loss scaler");
   check(!network.int8(), "ERR_UNSUPPORTED",
         "A model of dtype int8 encodes but is not trained: load it with float32 or bfloat16");
   check(master_dtype(precision) == master, "ERR_INVALID_ARGUMENT", "A float64 encoder cannot train in ",
@@ -89,7 +97,7 @@ void Trainer::Impl::prepare() {
     const std::string prefix = Encoder::Impl::prefix(set);
     networks[set]->freeze([&](const std::string& name) { return is_frozen(prefix + name); });
   }
-  const bool queued = spec.without_waiting || !network.device().is_cpu();
+  const bool queued = spec.without_waiting || spec.loss_scaler || !network.device().is_cpu();
   const auto add = [&](Parameters& parameters, const std::string& prefix) {
     sets.all.push_back(std::make_unique<Trained>(parameters, prefix, spec.optimizer, queued));
     sets.all.back()->set_groups(groups);
@@ -101,8 +109,10 @@ void Trainer::Impl::prepare() {
     add(twin->parameters(), kTwinPrefix);
   }
   for (auto& loss : losses) add(loss->parameters, "");
+  if (spec.loss_scaler) scaler.emplace(network.device());
   if (queued) {
-    updater = std::make_unique<DeviceUpdater>(network.device(), static_cast<int64_t>(sets.weight_decays.size()));
+    updater = std::make_unique<DeviceUpdater>(network.device(), static_cast<int64_t>(sets.weight_decays.size()),
+                                              scaler ? &*scaler : nullptr);
   } else {
     updater = make_host_updater();
   }
@@ -134,15 +144,16 @@ Trainer::Impl::Pending Trainer::Impl::forward(const RoutedBatch& batch, const St
   check(!counts || !replicas, "ERR_NOT_IMPLEMENTED",
         "Training a model with SparseAutoEncoder by several processes is not built");
   const std::vector<Chunk> chunks = plan_chunks(batch, routes, limits, replicas ? replicas->part() : Part{});
-  Pending pending{std::make_unique<ChunkedPass>(batch, chunks, dropout_key(),
-                                                Network::Wanted{.layers = needs.layers,
-                                                                .tokens = needs.tokens,
-                                                                .recompute = spec.activation_checkpointing,
-                                                                .hold_bias = needs.ignores_shift,
-                                                                .reconstruction = needs.reconstruction,
-                                                                .column_rows = batch.rows() / batch.columns}),
-                  {},
-                  routes};
+  Pending pending{
+      std::make_unique<ChunkedPass>(batch, chunks, dropout_key(),
+                                    Network::Wanted{.layers = needs.layers,
+                                                    .tokens = needs.tokens,
+                                                    .recompute = spec.activation_checkpointing || options.recompute,
+                                                    .hold_bias = needs.ignores_shift,
+                                                    .reconstruction = needs.reconstruction,
+                                                    .column_rows = batch.rows() / batch.columns}),
+      {},
+      routes};
   pending.outputs = pending.pass->forward();
   return pending;
 }

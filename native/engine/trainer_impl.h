@@ -11,6 +11,7 @@
 #include "engine/chunks.h"
 #include "engine/encoder_impl.h"
 #include "engine/loss_pass.h"
+#include "engine/loss_scaler.h"
 #include "engine/replicas.h"
 #include "engine/step_graph.h"
 #include "engine/trainer.h"
@@ -35,6 +36,8 @@ struct Trainer::Impl {
   DropoutKey dropout_key() const {
     return DropoutKey(spec.seed, static_cast<uint64_t>(step), accumulated, rows_before);
   }
+  // The factor of gradients by the loss scaler; undefined = 1.
+  at::Tensor gradient_scale() const { return scaler ? scaler->scale() : at::Tensor(); }
   // Value and gradients of a loss, of a batch.
   LossGradients loss_of(const LossContext& context, const Network::Output& outputs, const StepOptions& options);
 
@@ -83,6 +86,7 @@ struct Trainer::Impl {
   TrainedSets sets;
   std::map<std::string, int> groups;
   std::optional<Replicas> replicas;  // where several processes train the model
+  std::optional<LossScaler> scaler;
   std::unique_ptr<Updater> updater;
   std::shared_ptr<StepGraphs> graphs;  // null where steps are not recorded
   struct Held {

@@ -15,7 +15,8 @@ std::optional<StepGraphs::Outputs> Trainer::Impl::recorded(const RoutedBatch& ba
     graphs->pass_by("several routes");
     return std::nullopt;
   }
-  if (const char* why = unrecorded(needs, batch, options, network.takes_fixed() && !spec.activation_checkpointing)) {
+  if (const char* why = unrecorded(needs, batch, options,
+                                   network.takes_fixed() && !spec.activation_checkpointing && !options.recompute)) {
     graphs->pass_by(why);
     return std::nullopt;
   }
@@ -34,7 +35,12 @@ std::optional<StepGraphs::Outputs> Trainer::Impl::recorded(const RoutedBatch& ba
     const DropoutKey dropout = dropout_key();
     TrainingPass pass(network);
     const Network::Output outputs = pass.forward(input, dropout, wanted);
-    const LossContext context{batch, network, dropout, true, &given};
+    const LossContext context{.batch = batch,
+                              .network = network,
+                              .dropout = dropout,
+                              .training = true,
+                              .given = &given,
+                              .gradient_scale = gradient_scale()};
     const LossGradients found = differentiate(loss, context, outputs, scale);
     const at::NoGradGuard no_grad;
     add_to(own, found);

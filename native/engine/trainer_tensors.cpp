@@ -59,6 +59,7 @@ void Trainer::forward(RoutedBatch batch, TensorSpace& space, const std::vector<i
     impl_->encoder->impl().validate(batch);
     impl_->prepare();
     check(!impl_->replicas, "ERR_NOT_IMPLEMENTED", "A loss of tensors is trained by one process alone");
+    check(!impl_->scaler, "ERR_NOT_IMPLEMENTED", "A loss of tensors is trained without a loss scaler");
     check(impl_->loss_at(options.loss).loss->needs().external, "ERR_INVALID_ARGUMENT",
           "Only a loss of type Custom is trained by tensors");
     // The pass refers to the batch, so both keep their addresses.

@@ -67,7 +67,7 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
 
 void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF, at::Tensor slope_TF) {
   const ProfileScope scope("activation");
-  if (!x_TF.is_cpu()) return reference::activate_out(activation, x_TF, out_TF, slope_TF);
+  if (!has_kernels(x_TF)) return reference::activate_out(activation, x_TF, out_TF, slope_TF);
   if (!is_feed_forward(activation)) not_a_feed_forward_activation();
   with_storage(x_TF.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
@@ -85,7 +85,7 @@ void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_
 void activate_backward_out(const at::Tensor& d_out_TF, const at::Tensor& slope_TF, at::Tensor d_x_TF,
                            at::Tensor d_bias_F) {
   const ProfileScope scope("activation, backward");
-  if (!slope_TF.is_cpu()) return reference::activate_backward_out(d_out_TF, slope_TF, d_x_TF, d_bias_F);
+  if (!has_kernels(slope_TF)) return reference::activate_backward_out(d_out_TF, slope_TF, d_x_TF, d_bias_F);
   with_storage(slope_TF.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t rows = slope_TF.size(0), width = slope_TF.size(1), parts = parallel_parts(rows, kGrain);

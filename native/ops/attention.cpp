@@ -203,7 +203,9 @@ void attention(const AttentionCall& call, const Projections& qkv, at::Tensor out
                at::Tensor mask) {
   const ProfileScope scope("attention");
   check_call(call, qkv, out_TX);
-  if (!qkv.q.is_cpu()) return cuda::attention(call, qkv, out_TX, lse_HT, mask);
+  if (!has_kernels(qkv.q)) {
+    return (qkv.q.is_cpu() ? reference::attention : cuda::attention)(call, qkv, out_TX, lse_HT, mask);
+  }
   check_mask(call, mask);
   with_storage(qkv.q.scalar_type(), [&]<typename S>(S) {
     const CpuCall<S> cpu(call, qkv, out_TX, lse_HT, mask);
@@ -217,7 +219,11 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
   const ProfileScope scope("attention, backward");
   check_call(call, qkv, out_TX);
   check_call(call, d.values, d_out_TX);
-  if (!qkv.q.is_cpu()) return cuda::attention_backward(call, qkv, out_TX, lse_HT, mask, d_out_TX, d);
+  if (!has_kernels(qkv.q)) {
+    const bool here = qkv.q.is_cpu();
+    return (here ? reference::attention_backward : cuda::attention_backward)(call, qkv, out_TX, lse_HT, mask, d_out_TX,
+                                                                             d);
+  }
   check_mask(call, mask);
   with_storage(qkv.q.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;

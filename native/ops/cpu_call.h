@@ -10,6 +10,12 @@
 
 namespace st {
 
+// Whether the CPU's kernels take a tensor. float16 is of devices; on the CPU, where tests compute in it, only the
+// references do.
+inline bool has_kernels(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() != at::kHalf;
+}
+
 // Calls work(S{}) with the kernels' storage type for `type`.
 template <typename Work>
 void with_storage(at::ScalarType type, const Work& work) {

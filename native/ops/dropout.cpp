@@ -23,7 +23,7 @@ bool on_device(const Input& input) {
 void drop(const Input& input, const Dropout& dropout, at::Tensor x_TD, at::Tensor also_TD) {
   if (!dropout.active()) return;
   const ProfileScope scope("dropout");
-  if (!x_TD.is_cpu()) return reference::drop(input, dropout, x_TD, also_TD);
+  if (!has_kernels(x_TD)) return reference::drop(input, dropout, x_TD, also_TD);
   constexpr int64_t kGrain = 16;  // tokens that are worth a thread
   with_storage(x_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;

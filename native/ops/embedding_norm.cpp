@@ -66,7 +66,7 @@ void embedding_norm(const Input& input, const DropoutMask& mask, const Embedding
                     const EmbeddingPlaces& places, const NormWeights& weights, at::Tensor sum_TD, at::Tensor out_TD,
                     at::Tensor mean_T, at::Tensor rstd_T) {
   const ProfileScope scope("embedding");
-  if (!sum_TD.is_cpu()) {
+  if (!has_kernels(out_TD)) {
     return reference::embedding_norm(input, mask, tables, places, weights, sum_TD, out_TD, mean_T, rstd_T);
   }
   with_storage(out_TD.scalar_type(), [&]<typename S>(S) {
@@ -103,7 +103,7 @@ void embedding_norm_backward(const Input& input, const DropoutMask& mask, const 
                              const at::Tensor& mean_T, const at::Tensor& rstd_T, EmbeddingTables d_tables,
                              at::Tensor d_gamma_D, at::Tensor d_beta_D) {
   const ProfileScope scope("embedding, backward");
-  if (!sum_TD.is_cpu()) {
+  if (!has_kernels(d_out_TD)) {
     return reference::embedding_norm_backward(input, mask, places, weights, d_out_TD, sum_TD, mean_T, rstd_T, d_tables,
                                               d_gamma_D, d_beta_D);
   }

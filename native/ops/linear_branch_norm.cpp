@@ -26,7 +26,7 @@ void linear_branch_norm(const Input& input, const at::Tensor& x_TI, const Weight
   if (!fused) {
     if (!sum_TD.defined()) sum_TD = weight.workspace.take(out_TD.sizes(), out_TD.scalar_type());
     linear(x_TI, weight, at::Tensor(), sum_TD);
-    if (!x_TI.is_cpu()) {
+    if (!has_kernels(x_TI)) {
       reference::branch_norm(branch, bias_D, kept, sum_TD);
       return residual_norm(input, mask, norm, at::Tensor(), residual_TD, sum_TD, out_TD, mean_T, rstd_T);
     }

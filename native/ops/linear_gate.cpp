@@ -40,7 +40,7 @@ void linear_gate(const Input& input, const at::Tensor& x_TI, const Weight& weigh
   if (!fused) {
     before_T2F = weight.workspace.take({x_TI.size(0), 2 * width}, x_TI.scalar_type());
     linear(x_TI, weight, bias_2F, before_T2F);
-    if (!x_TI.is_cpu()) return reference::gate(input, before_T2F, gate, dropout, kept_T2F, after_TF);
+    if (!has_kernels(x_TI)) return reference::gate(input, before_T2F, gate, dropout, kept_T2F, after_TF);
   }
   with_storage(x_TI.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
@@ -74,7 +74,7 @@ void linear_gate_backward(const at::Tensor& d_y_TO, const Weight& weight, const 
   if (!fused) {
     d_after_TF = weight.workspace.take({rows, width}, d_y_TO.scalar_type());
     linear_backward_input(d_y_TO, weight, d_after_TF, false);
-    if (!d_y_TO.is_cpu()) return reference::gate_backward(d_after_TF, kept_T2F, d_T2F, d_bias_2F);
+    if (!has_kernels(d_y_TO)) return reference::gate_backward(d_after_TF, kept_T2F, d_T2F, d_bias_2F);
   }
   with_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;

@@ -42,7 +42,7 @@ void linear_head_norm(const at::Tensor& x_TI, const Weight& weight, const at::Te
   const ProfileScope scope("linear + head norm");
   const bool fused = product::available(x_TI);
   if (!fused) linear(x_TI, weight, bias_X, out_TX);
-  if (!x_TI.is_cpu()) {
+  if (!has_kernels(x_TI)) {
     reference::head_norm(norms, shape, kept_TK, out_TX);
     return reference::rotate(shape, angles, false, out_TX);
   }
@@ -71,7 +71,7 @@ void linear_head_norm(const at::Tensor& x_TI, const Weight& weight, const at::Te
 void linear_head_norm_backward(const HeadNorms& norms, const RotaryShape& shape, const RotaryAngles& angles,
                                const at::Tensor& kept_TK, at::Tensor d_TX, const HeadNormGradients& sums) {
   const ProfileScope scope("head norm, backward");
-  if (!d_TX.is_cpu()) {
+  if (!has_kernels(d_TX)) {
     reference::rotate(shape, angles, true, d_TX);
     return reference::head_norm_backward(norms, shape, kept_TK, d_TX, sums);
   }

@@ -40,7 +40,7 @@ void linear_rotary(const at::Tensor& x_TI, const Weight& weight, const at::Tenso
   const ProfileScope scope("linear + rotary");
   if (!product::available(x_TI)) {
     linear(x_TI, weight, bias_X, out_TX);
-    if (!x_TI.is_cpu()) return reference::rotate(shape, angles, false, out_TX);
+    if (!has_kernels(x_TI)) return reference::rotate(shape, angles, false, out_TX);
     return with_storage(x_TI.scalar_type(), [&]<typename S>(S) {
       using A = kernels::arithmetic_t<S>;
       const int64_t width = out_TX.size(1);
@@ -63,7 +63,7 @@ void linear_rotary(const at::Tensor& x_TI, const Weight& weight, const at::Tenso
 void linear_rotary_backward(const RotaryShape& shape, const RotaryAngles& angles, at::Tensor d_TX,
                             at::Tensor d_bias_X) {
   const ProfileScope scope("rotary, backward");
-  if (!d_TX.is_cpu()) {
+  if (!has_kernels(d_TX)) {
     reference::rotate(shape, angles, true, d_TX);
     if (d_bias_X.defined()) d_bias_X.add_(d_TX.sum(at::IntArrayRef{0}, false, d_bias_X.scalar_type()));
     return;

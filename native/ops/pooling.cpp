@@ -23,7 +23,7 @@ constexpr std::array<const char*, 6> kModes = {"cls",          "max",      "mean
 
 constexpr int64_t kGrain = 32;  // rows that are worth a thread
 
-bool has_kernels(const at::Tensor& x) {
+bool has_pooling_kernels(const at::Tensor& x) {
   return x.is_cpu() && x.is_contiguous() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
 }
 
@@ -162,7 +162,7 @@ std::vector<PooledTokens> pooled_tokens(const Rows& batch, bool include_prompt) 
 
 at::Tensor pool(const at::Tensor& x_TD, const Rows& batch, const std::vector<std::string>& modes, bool include_prompt) {
   const ProfileScope scope("pooling");
-  if (!has_kernels(x_TD)) return reference::pool(x_TD, batch, modes, include_prompt);
+  if (!has_pooling_kernels(x_TD)) return reference::pool(x_TD, batch, modes, include_prompt);
   const auto plan = c10::make_intrusive<Plan>();
   plan->rows = pooled_tokens(batch, include_prompt);
   for (const std::string& mode : modes) plan->modes.push_back(parse_pooling_mode(mode));
@@ -170,7 +170,7 @@ at::Tensor pool(const at::Tensor& x_TD, const Rows& batch, const std::vector<std
 }
 
 at::Tensor normalized(const at::Tensor& x_RD) {
-  if (!has_kernels(x_RD) || is_followed(x_RD)) return normalize_rows(x_RD);
+  if (!has_pooling_kernels(x_RD) || is_followed(x_RD)) return normalize_rows(x_RD);
   at::Tensor out_RD = x_RD.clone();
   with_storage(x_RD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;

@@ -79,7 +79,7 @@ const kernels::Products<kernels::Bf16>* faster_pairs() {
 }
 
 bool available(const at::Tensor& x_TI) {
-  if (!x_TI.is_cpu() || x_TI.scalar_type() == at::kDouble) return false;
+  if (!has_kernels(x_TI) || x_TI.scalar_type() == at::kDouble) return false;
   const int64_t rows = x_TI.size(0), depth = x_TI.size(1);
   return x_TI.scalar_type() == at::kFloat ? kernels_for<float>(rows, depth) != nullptr
                                           : kernels_for<kernels::Bf16>(rows, depth) != nullptr;

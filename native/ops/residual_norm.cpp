@@ -19,7 +19,7 @@ void residual_norm(const Input& input, const DropoutMask& mask, const NormWeight
                    const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                    at::Tensor rstd_T) {
   const ProfileScope scope("dropout + norm");
-  if (!sum_TD.is_cpu()) {
+  if (!has_kernels(sum_TD)) {
     return cuda::residual_norm(input, mask, weights, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
   }
   with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
@@ -47,7 +47,7 @@ void residual_norm_backward(const Input& input, const DropoutMask& mask, const N
                             const at::Tensor& mean_T, const at::Tensor& rstd_T, at::Tensor d_residual_TD,
                             at::Tensor d_linear_TD, at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D) {
   const ProfileScope scope("dropout + norm, backward");
-  if (!sum_TD.is_cpu()) {
+  if (!has_kernels(sum_TD)) {
     return cuda::residual_norm_backward(input, mask, weights, d_out_TD, d_sum_TD, sum_TD, mean_T, rstd_T, d_residual_TD,
                                         d_linear_TD, d_gamma_D, d_beta_D, d_bias_D);
   }

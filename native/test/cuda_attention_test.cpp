@@ -31,6 +31,7 @@ TEST(CudaAttention, KernelByMember) {
     EXPECT_EQ(cuda::choose_attention(shape, true, at::kBFloat16, 20), AttentionKernel::kReference);
   }
   EXPECT_EQ(cuda::choose_attention(causal, false, at::kFloat, 20), AttentionKernel::kEfficient);
+  EXPECT_EQ(cuda::choose_attention(causal, false, at::kHalf, 20), AttentionKernel::kFlash);
   EXPECT_EQ(cuda::choose_attention(window, false, at::kFloat, 20), AttentionKernel::kReference);
   EXPECT_EQ(cuda::choose_attention(groups, false, at::kFloat, 20), AttentionKernel::kReference);
 }

@@ -11,6 +11,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "attention_case.h"
 #include "core/device.h"
@@ -75,7 +76,7 @@ TEST_F(CudaDevice, MembersOfAttentionAreTheReference) {
   for (const AttentionShape& shape :
        {shape_of_heads(4, 4, 32, true), shape_of_heads(4, 4, 32, false, 20), shape_of_heads(4, 2, 64),
         shape_of_heads(4, 1, 128, true, 33), shape_of_heads(2, 1, 256, true)}) {
-    for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
       SCOPED_TRACE(std::string(c10::toString(type)) + ", heads of " + std::to_string(shape.head_dim) + ", window " +
                    std::to_string(shape.window));
       const Attended found = attend(batch, device_, type, Dropout(), false, shape);
@@ -89,7 +90,7 @@ TEST_F(CudaDevice, MembersOfAttentionAreTheReference) {
 }
 
 TEST_F(CudaDevice, AttentionIsTheReference) {
-  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
     for (const std::vector<int>& lengths : {kShort, kLong}) {
       SCOPED_TRACE(std::string(c10::toString(type)) + ", longest " + std::to_string(lengths[1]));
       const PackedBatch batch = batch_of(lengths);
@@ -104,7 +105,7 @@ TEST_F(CudaDevice, AttentionIsTheReference) {
 }
 
 TEST_F(CudaDevice, AttentionDropsTheSameAgainAndInTheBackwardPass) {
-  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
     for (const std::vector<int>& lengths : {kShort, kLong}) {
       SCOPED_TRACE(std::string(c10::toString(type)) + ", longest " + std::to_string(lengths[1]));
       const PackedBatch batch = batch_of(lengths);
@@ -196,10 +197,12 @@ TEST_F(CudaDevice, AdamWIsTheReference) {
 }
 
 TEST_F(CudaDevice, WeightGradientsAddUpInFloat32) {
-  const at::Tensor d_y = random_tensor({900, 24}, at::kBFloat16, 1), x = random_tensor({900, 40}, at::kBFloat16, 2);
-  const at::Tensor found = at::zeros({24, 40}, at::TensorOptions().dtype(at::kFloat).device(device_)) + 1;
-  cuda::add_weight_gradient(d_y.to(device_), x.to(device_), found);
-  expect_close(found.cpu(), d_y.to(at::kFloat).t().matmul(x.to(at::kFloat)) + 1, 1e-4, "d_weight");
+  for (at::ScalarType type : {at::kBFloat16, at::kHalf}) {
+    const at::Tensor d_y = random_tensor({900, 24}, type, 1), x = random_tensor({900, 40}, type, 2);
+    const at::Tensor found = at::zeros({24, 40}, at::TensorOptions().dtype(at::kFloat).device(device_)) + 1;
+    cuda::add_weight_gradient(d_y.to(device_), x.to(device_), found);
+    expect_close(found.cpu(), d_y.to(at::kFloat).t().matmul(x.to(at::kFloat)) + 1, 1e-4, c10::toString(type));
+  }
 }
 
 #if ST_WITH_CUDA
@@ -294,11 +297,12 @@ TEST_F(CudaDevice, EncodesAsTheCpu) {
 }
 
 TEST_F(CudaDevice, TrainsAsTheCpu) {
-  for (const std::string precision : {"float32", "bfloat16"}) {
+  for (const std::string precision : {"float32", "bfloat16", "float16"}) {
     SCOPED_TRACE(precision);
     const auto losses = [&](const std::string& device) {
       TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
-      spec.precision = precision;
+      spec.loss_scaler = precision == "float16";
+      if (!spec.loss_scaler || device == "cuda") spec.precision = precision;
       Trainer trainer(wide_encoder(device, "float32"), spec);
       std::vector<double> out;
       for (int step = 0; step < 10; ++step) out.push_back(trainer.step(scored_batch(), kUpdate)->loss);
@@ -311,6 +315,21 @@ TEST_F(CudaDevice, TrainsAsTheCpu) {
   }
 }
 
+// Gradients beyond float16 are infinite: the device itself finds that out, skips the update and halves the scale.
+TEST_F(CudaDevice, FindsTheScaleOfLosses) {
+  TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+  spec.precision = "float16";
+  spec.loss_scaler = true;
+  Trainer trainer(wide_encoder("cuda", "float32"), spec);
+  trainer.set_loss_scaler({std::ldexp(1, 40), 0});
+  for (int step = 0; step < 40; ++step) trainer.step(scored_batch(), {.rates = {1e-3}});
+  const StepReport report = *trainer.step(scored_batch(), kUpdate);
+  EXPECT_GT(report.skipped, 5);
+  EXPECT_GT(report.updates, 5);
+  EXPECT_EQ(report.loss_scale, std::ldexp(1, static_cast<int>(40 - report.skipped)));
+  EXPECT_TRUE(std::isfinite(report.loss) && std::isfinite(report.grad_norm));
+}
+
 TEST_F(CudaDevice, RanksAsTheCpu) {
   const auto losses = [&](const std::string& device) {
     Trainer trainer(wide_encoder(device, "float32"), spec_of(loss_of("MultipleNegativesRankingLoss")));
@@ -320,6 +339,20 @@ TEST_F(CudaDevice, RanksAsTheCpu) {
   };
   const std::vector<double> found = losses("cuda"), expected = losses("cpu");
   for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-3) << "step " << i;
+}
+
+// Of 24 bits, or of 11 where SENTENCE_TORCH_TF32=1.
+TEST_F(CudaDevice, ProductsAreOfTf32OnlyIfAskedFor) {
+  cuda::configure();
+  const at::Tensor a = random_tensor({300, 512}, at::kFloat, 1), b = random_tensor({512, 400}, at::kFloat, 2);
+  const at::Tensor found = a.to(device_).matmul(b.to(device_)).cpu();
+  const double error = relative_difference(found.to(at::kDouble), a.to(at::kDouble).matmul(b.to(at::kDouble)));
+  const char* wish = std::getenv("SENTENCE_TORCH_TF32");
+  if (wish != nullptr && std::string(wish) == "1") {
+    EXPECT_GT(error, 1e-5);
+  } else {
+    EXPECT_LT(error, 2e-6);
+  }
 }
 
 TEST_F(CudaDevice, AnIndexThatIsNotThereIsNamed) {

@@ -66,8 +66,8 @@ TEST(Trainer, PrecisionIsThatOfTheTrainerWhileItLives) {
   }
   EXPECT_EQ(network.compute(), at::kFloat);
   EXPECT_TRUE(network.parameters().value(0).is_alias_of(network.parameters().master(0)));
-  spec.precision = "float16";
-  expect_error("ERR_INVALID_ARGUMENT", "received float16", [&] { Trainer trainer(encoder, spec); });
+  spec.precision = "float8";
+  expect_error("ERR_INVALID_ARGUMENT", "received float8", [&] { Trainer trainer(encoder, spec); });
   spec.precision = "bfloat16";
   expect_error("ERR_INVALID_ARGUMENT", "float64 encoder cannot train in bfloat16",
                [&] { Trainer trainer(encoder_of("float64"), spec); });

@@ -185,6 +185,9 @@ export const samples: Record<string, (random: Random) => Call> = {
   evaluate: (random) => ({ on: 'trainer', call: 'evaluate', args: [random.pick(batches), random.int(2)] }),
   counters: () => ({ on: 'trainer', call: 'counters', args: [] }),
   setCounters: () => ({ on: 'trainer', call: 'setCounters', args: [[1, 2]] }),
+  memory: (random) => ({ on: 'trainer', call: 'memory', args: [random.pick([1, 2, 0]), random.pick([1, 8, 0.5])] }),
+  lossScaler: () => ({ on: 'trainer', call: 'lossScaler', args: [] }),
+  setLossScaler: () => ({ on: 'trainer', call: 'setLossScaler', args: [{ scale: 1, growthTracker: 2 }] }),
   setGroups: () => ({ on: 'trainer', call: 'setGroups', args: [[0.1, 0, 0.2], { [weight]: 2 }] }),
   topK: (random) => ({
     ...{ on: 'addon', call: 'topK' },

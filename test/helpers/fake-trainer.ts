@@ -4,6 +4,7 @@ import { Dataset } from '../../lib/data/dataset.js'
 import { createFeed, type DataSource } from '../../lib/data/feed.js'
 import { type Loss, MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
 import type {
+  LossScalerState,
   NativeTrainer,
   PackedBatch,
   StepOptions,
@@ -20,12 +21,17 @@ import { trainLoop } from '../../lib/training/run/loop.js'
 import { type RunParts, TrainingRun } from '../../lib/training/run/run.js'
 
 /** An engine that takes one turn of the event loop per batch and answers with loss = number of the batch. */
-export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters'> {
+export class FakeEngine
+  implements Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters' | 'lossScaler'>
+{
   readonly calls: (StepOptions & { batch: PackedBatch })[] = []
   inFlight = 0
   mostInFlight = 0
   failAt = Number.POSITIVE_INFINITY
   nonFiniteAt = 0
+  /** Set: losses are scaled by it, and it is halved where one is not finite. */
+  lossScale: number | undefined
+  #gradNorm = 0.5
   /** What losses log beside their value, in every batch. */
   components: Record<string, number> = {}
   /** Tensors of the trainer. */
@@ -50,6 +56,8 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
       else this.#losses.push(number)
       if (options.update ?? true) {
         this.#isFinite ? this.#updates++ : this.#skipped++
+        this.#gradNorm = this.#isFinite || this.lossScale === undefined ? 0.5 : Number.NaN
+        if (!this.#isFinite && this.lossScale !== undefined) this.lossScale /= 2
         this.#isFinite = true
       }
       return options.report ? this.#report() : undefined
@@ -82,7 +90,8 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
       loss,
       batches,
       components: batches === 0 ? {} : this.components,
-      gradNorm: 0.5,
+      gradNorm: this.#gradNorm,
+      ...(this.lossScale !== undefined && { lossScale: this.lossScale }),
       updates: this.#updates,
       skipped: this.#skipped,
       times: { forward: 1, backward: 2, optimizer: 1 },
@@ -100,6 +109,10 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
   }
 
   async copyWeights(): Promise<void> {}
+
+  async lossScaler(): Promise<LossScalerState | undefined> {
+    return this.lossScale === undefined ? undefined : { scale: this.lossScale, growthTracker: 7 }
+  }
 
   async counters(): Promise<number[]> {
     return [this.#before + this.calls.length, this.calls.filter(({ update }) => update).length]

@@ -11,12 +11,16 @@ export const tinyWords = [
   ...['bread', 'milk', 'cheese', 'apple', 'the', 'a', 'is', 'and', 'of', 'very', 'not', 'like'],
 ]
 
-/** Writes the folder of a two-layer BERT with random weights (the same for the same seed), mean pooling; returns `folder`. */
-export async function tinyFolder(folder: string, seed = 1): Promise<string> {
+/**
+ * Writes the folder of a two-layer BERT with random weights (the same for the same seed), mean pooling; returns `folder`.
+ * @param sizes other ones than {@link tinyConfig}'s
+ */
+export async function tinyFolder(folder: string, seed = 1, sizes: Partial<typeof tinyConfig> = {}): Promise<string> {
+  const config = { ...tinyConfig, ...sizes }
   const json = (value: object) => `${JSON.stringify(value, null, 2)}\n`
   await mkdir(join(folder, '1_Pooling'), { recursive: true })
   const files: Record<string, object> = {
-    'config.json': { ...tinyConfig, architectures: ['BertModel'] },
+    'config.json': { ...config, architectures: ['BertModel'] },
     'tokenizer.json': wordPieceTokenizer(tinyWords),
     'tokenizer_config.json': { tokenizer_class: 'BertTokenizer', do_lower_case: true, model_max_length: 40 },
     'sentence_bert_config.json': { max_seq_length: 24, do_lower_case: false },
@@ -26,7 +30,7 @@ export async function tinyFolder(folder: string, seed = 1): Promise<string> {
       { idx: 1, name: '1', path: '1_Pooling', type: 'sentence_transformers.models.Pooling' },
     ],
     '1_Pooling/config.json': {
-      word_embedding_dimension: tinyConfig.hidden_size,
+      word_embedding_dimension: config.hidden_size,
       pooling_mode_cls_token: false,
       pooling_mode_mean_tokens: true,
       pooling_mode_max_tokens: false,
@@ -34,19 +38,19 @@ export async function tinyFolder(folder: string, seed = 1): Promise<string> {
     },
   }
   for (const [name, value] of Object.entries(files)) await writeFile(join(folder, name), json(value))
-  await writeSafetensors(join(folder, 'model.safetensors'), weights(seed), { format: 'pt' })
+  await writeSafetensors(join(folder, 'model.safetensors'), weights(seed, config), { format: 'pt' })
   return folder
 }
 
-function weights(seed: number) {
-  const { hidden_size: hidden, intermediate_size: inner } = tinyConfig
+function weights(seed: number, config: typeof tinyConfig) {
+  const { hidden_size: hidden, intermediate_size: inner } = config
   const shapes: [string, number[]][] = [
-    ['embeddings.word_embeddings.weight', [tinyConfig.vocab_size, hidden]],
-    ['embeddings.position_embeddings.weight', [tinyConfig.max_position_embeddings, hidden]],
-    ['embeddings.token_type_embeddings.weight', [tinyConfig.type_vocab_size, hidden]],
+    ['embeddings.word_embeddings.weight', [config.vocab_size, hidden]],
+    ['embeddings.position_embeddings.weight', [config.max_position_embeddings, hidden]],
+    ['embeddings.token_type_embeddings.weight', [config.type_vocab_size, hidden]],
     ...norm('embeddings.LayerNorm', hidden),
   ]
-  for (let i = 0; i < tinyConfig.num_hidden_layers; i++) {
+  for (let i = 0; i < config.num_hidden_layers; i++) {
     const layer = `encoder.layer.${i}`
     for (const part of ['query', 'key', 'value'])
       shapes.push(...linear(`${layer}.attention.self.${part}`, hidden, hidden))

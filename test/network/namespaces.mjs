@@ -18,9 +18,9 @@ export function whyNoMachines() {
 /**
  * Machines with one network interface each (eth0), in one network.
  * @param {number} count
- * @param {{ rate?: string, delay?: string }} [link] of each direction of each interface, as tc takes them (`1gbit`, `50us`)
+ * @param {string} [rate] of what each machine sends, as tc takes it (`1gbit`)
  */
-export function machines(count, { rate, delay } = {}) {
+export function machines(count, rate) {
   const id = process.pid % 100_000
   const names = Array.from({ length: count }, (_, i) => `st${i}-${id}`)
   const hub = `sthub-${id}`
@@ -46,9 +46,9 @@ export function machines(count, { rate, delay } = {}) {
       run('ip', '-n', name, 'link', 'set', 'eth0', 'up')
       // Another network, whose packets end at the first machine, which forwards nothing.
       if (i > 0) run('ip', '-n', name, 'route', 'add', '10.78.0.0/24', 'via', addressOf(0))
-      if (rate === undefined && delay === undefined) continue
-      const limits = [...(delay ? ['delay', delay] : []), ...(rate ? ['rate', rate] : []), 'limit', '100000']
-      run('tc', '-n', name, 'qdisc', 'add', 'dev', 'eth0', 'root', 'netem', ...limits)
+      if (rate === undefined) continue
+      const bucket = ['rate', rate, 'burst', '256kb', 'latency', '400ms']
+      run('tc', '-n', name, 'qdisc', 'add', 'dev', 'eth0', 'root', 'tbf', ...bucket)
     }
   } catch (error) {
     close()

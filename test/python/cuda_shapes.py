@@ -45,8 +45,9 @@ def projections(dtype: torch.dtype, heads: int, kv_heads: int, size: int, keys: 
     )
 
 
-def flash(name: str, *, heads=12, kv_heads=12, size=64, dropped=0.1, causal=False, window=None, keys=TOKENS) -> None:
-    dtype = torch.bfloat16
+def flash(
+    name: str, dtype=torch.bfloat16, *, heads=12, kv_heads=12, size=64, dropped=0.1, causal=False, window=None, keys=TOKENS
+) -> None:
     q, k, v = projections(dtype, heads, kv_heads, size, keys)
     offsets = torch.tensor(OFFSETS, dtype=torch.int32, device="cuda")
     ahead = 0 if causal else window
@@ -97,7 +98,7 @@ def efficient(name: str, dtype: torch.dtype, *, heads=12, size=32, dropped=0.1, 
 
 
 def products() -> None:
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
         d_y, x = (torch.empty(TOKENS, width, dtype=dtype, device="cuda") for width in (1536, 384))
         d_weight = torch.empty(1536, 384, dtype=torch.float32, device="cuda")
         if dtype == torch.float32:
@@ -125,6 +126,17 @@ def adamw() -> None:
     print(f"{'ok' if good else 'FAILED'}  fused AdamW, the rate on the device: {', '.join(names[1])}")
 
 
+def loss_scaler() -> None:
+    """There is no shape function for it: it changes what it is given. That of devices is there, with these arguments."""
+    global failed
+    op = torch.ops.aten._amp_update_scale_.default
+    names = [argument.name for argument in op._schema.arguments]
+    expected = ["self", "growth_tracker", "found_inf", "scale_growth_factor", "scale_backoff_factor", "growth_interval"]
+    good = names == expected and torch._C._dispatch_has_kernel_for_dispatch_key("aten::_amp_update_scale_", "CUDA")
+    failed += not good
+    print(f"{'ok' if good else 'FAILED'}  scale of losses: {', '.join(names)}, for CUDA")
+
+
 def main() -> int:
     if torch.version.cuda is None:
         print("ok  left out: this torch is built without CUDA")
@@ -136,13 +148,16 @@ def main() -> int:
         flash("causal, one key head", heads=3, kv_heads=1, size=256, dropped=0.0, causal=True, window=511)
         flash("window", window=64, dropped=0.0)
         flash("keys of other rows", keys=2 * TOKENS)
-        for dtype in (torch.float32, torch.bfloat16):
+        flash("float16", torch.float16)
+        flash("float16, causal", torch.float16, dropped=0.0, causal=True)
+        for dtype in (torch.float32, torch.bfloat16, torch.float16):
             efficient(f"{dtype}, dropout", dtype)
             efficient(f"{dtype}, causal", dtype, causal=True, dropped=0.0)
             efficient(f"{dtype}, keys of other rows", dtype, keys=2 * TOKENS)
             efficient(f"{dtype}, encoding", dtype, dropped=0.0, trains=False)
         products()
         adamw()
+        loss_scaler()
     return 1 if failed else 0
 
 

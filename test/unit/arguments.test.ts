@@ -43,6 +43,7 @@ const ownArguments = [
   'freeze',
   'handleSignals',
   'maxSeqLength',
+  'memoryLimit',
   'miniBatchSize',
   'miniBatchTokens',
   'tokenCacheDir',

@@ -205,6 +205,36 @@ for (const [name, args, setup, stop] of resumes) {
   })
 }
 
+test("a loss scaler's state goes through checkpoints, and the schedule goes on waiting", async (t) => {
+  const outputDir = await temporaryFolder(t)
+  const args = { outputDir, saveStrategy: 'steps', saveSteps: 1, loggingSteps: 1, learningRate: 1 } as const
+  const engine = new FakeEngine()
+  engine.nonFiniteAt = 2
+  engine.lossScale = 1024
+  await prepare(args, { rows: 10, engine }).train()
+  const { own } = await readCheckpoint(join(outputDir, 'checkpoint-3'), resolveArguments(args))
+  t.deepEqual(own.lossScaler, { scale: 512, growthTracker: 7 })
+  t.is(own.skippedByScaler, 1)
+  const rest = new FakeEngine()
+  rest.lossScale = 512
+  const callback = recorder()
+  await prepare(args, { rows: 10, resume: own, engine: rest, callbacks: [callback] }).train()
+  const round = (values: unknown[]) => values.map((value) => Math.round(Number(value) * 10) / 10)
+  // Steps 4 and 5 have the rates of 3 and 4.
+  t.deepEqual(round(rest.calls.map(({ lr }) => lr)), [0.6, 0.4])
+  const records = callback.records.filter(({ loss }) => loss !== undefined)
+  t.deepEqual(round(records.map(({ learning_rate }) => learning_rate)), [0.6, 0.4])
+})
+
+test('the state of a scaler is for trainers that have one', async (t) => {
+  const outputDir = await temporaryFolder(t)
+  const args = { outputDir, saveStrategy: 'steps', saveSteps: 5 } as const
+  await prepare(args, { rows: 10 }).train()
+  const { own } = await readCheckpoint(join(outputDir, 'checkpoint-5'), resolveArguments(args))
+  t.false('lossScaler' in own)
+  t.false('skippedByScaler' in own)
+})
+
 test('what callbacks keep goes through checkpoints', async (t) => {
   class Counter implements TrainerCallback {
     count = 0

@@ -122,6 +122,12 @@ test('gradient norm: zero for a while, or not finite at once', (t) => {
   t.is(codeOf(observe(new GradientZero(), Array(5).fill({ gradNorm: 1e-12 }))), undefined)
   t.is(codeOf(observe(new GradientNotFinite(), [{}, { skipped: 1, updates: 0 }])), 'WARN_GRADIENT_NOT_FINITE')
   t.is(codeOf(observe(new GradientNotFinite(), [{}, {}])), undefined)
+  // A loss scaler looks for its scale.
+  t.is(codeOf(observe(new GradientNotFinite(), [{ skipped: 9, lossScale: 128 }])), undefined)
+  const [small] = observe(new GradientNotFinite(), [{ skipped: 1, lossScale: 0.5 }])
+  t.is(codeOf([small]), 'WARN_GRADIENT_NOT_FINITE')
+  t.regex(small!.message, /scaled by 0\.5/)
+  t.regex(small!.remedy, /bf16/)
 })
 
 test('arguments that nothing reads are one warning', (t) => {

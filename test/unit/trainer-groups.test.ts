@@ -2,6 +2,7 @@ import test from 'ava'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments/arguments.js'
 import { optimizerSpec } from '../../lib/training/arguments/optimizer.js'
 import { parameterGroups, pythonName } from '../../lib/training/arguments/parameter-groups.js'
+import { planMemory } from '../../lib/training/batches/memory-plan.js'
 import { chooseMiniBatches } from '../../lib/training/batches/mini-batch.js'
 
 const tensors = [
@@ -92,4 +93,39 @@ test('mini-batches: of the arguments, else of the loss, else none', (t) => {
   t.deepEqual(choose({ miniBatchSize: 'auto' }, 1)[0], { miniBatchTokens: 512 })
   t.throws(() => choose({ miniBatchSize: 'auto' }), { code: 'ERR_INVALID_ARGUMENT', message: /miniBatchTokens/ })
   t.throws(() => resolveArguments({ miniBatchSize: 8, miniBatchTokens: 9 }), { message: /exclude each other/ })
+})
+
+test('a limit of memory: as many tokens at once as fit, then activations again, then a refusal that names the least', (t) => {
+  const MB = 2 ** 20
+  const needs = {
+    ...{ resident: 100 * MB, batchTokens: 64 * 256, longestText: 256, recomputes: false },
+    training: { fixed: 50 * MB, perToken: 20_000, perTokenRecomputed: 4000, loss: 10 * MB },
+  }
+  // What it takes beside the tokens: 64 MB for all else.
+  const rest = 224 * MB
+  const plan = (limit: number, given: Partial<typeof needs> = {}) => planMemory(limit, { ...needs, ...given })
+  t.deepEqual(plan(rest + 20_000 * 100_000), { miniBatchTokens: 100_000 })
+  t.deepEqual(plan(rest + 20_000 * 2048), { miniBatchTokens: 2048 })
+  // Few tokens at once are slow.
+  t.deepEqual(plan(rest + 20_000 * 2047), { miniBatchTokens: 10_235, recompute: true })
+  t.deepEqual(plan(rest + 20_000 * 512, { batchTokens: 512 }), { miniBatchTokens: 512 })
+  t.deepEqual(plan(rest + 20_000 * 4096, { longestText: 8192 }), { miniBatchTokens: 20_480, recompute: true })
+  // Who computes them again anyway needs no word.
+  t.deepEqual(plan(rest + 20_000 * 4096, { recomputes: true }), { miniBatchTokens: 20_480 })
+  // With few layers nothing is gained by it.
+  const few = { training: { ...needs.training, perTokenRecomputed: 21_000 } }
+  t.deepEqual(plan(rest + 20_000 * 256, few), { miniBatchTokens: 256 })
+  t.throws(() => plan(rest + 20_000 * 256 - 1, few), { message: new RegExp(`at least ${rest + 20_000 * 256} `) })
+  const least = rest + 4000 * 256
+  t.deepEqual(plan(least), { miniBatchTokens: 256, recompute: true })
+  t.throws(() => plan(least - 1), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: new RegExp(
+      `at least ${least} for memoryLimit but found ${least - 1}: the process has 100 MB.*50 MB.*10 MB.*256 tokens`,
+    ),
+  })
+  // A batch that is smaller than the longest text.
+  t.deepEqual(plan(rest + 4000 * 100, { batchTokens: 100 }), { miniBatchTokens: 100, recompute: true })
+  t.throws(() => resolveArguments({ memoryLimit: 1e9, miniBatchTokens: 9 }), { message: /memoryLimit chooses/ })
+  t.throws(() => resolveArguments({ memoryLimit: 0.5 }), { code: 'ERR_INVALID_ARGUMENT', message: /memoryLimit/ })
 })

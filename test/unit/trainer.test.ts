@@ -308,6 +308,29 @@ test('steps with a gradient that is not finite are counted and logged', async (t
   t.is(callback.records[0]!.loss, (1 + 3 + 4 + 5) / 4)
 })
 
+test('the schedule waits for updates that a loss scaler has skipped', async (t) => {
+  const engine = new FakeEngine()
+  engine.nonFiniteAt = 2
+  engine.lossScale = 1024
+  const callback = recorder()
+  const rates = { learningRate: 1, lrSchedulerType: 'linear' } as const
+  const result = await prepare({ ...rates, loggingSteps: 1 }, { engine, callbacks: [callback] }).train()
+  t.is(result.skippedSteps, 1)
+  const records = callback.records.filter(({ loss }) => loss !== undefined)
+  t.deepEqual(
+    records.map(({ loss_scale }) => loss_scale),
+    [1024, 512, 512, 512, 512],
+  )
+  // The engine delays the rates itself. The log says which it took.
+  const round = (values: unknown[]) => values.map((value) => Math.round(Number(value) * 10) / 10)
+  t.deepEqual(round(engine.calls.map(({ lr }) => lr)), [1, 0.8, 0.6, 0.4, 0.2])
+  t.deepEqual(round(records.map(({ learning_rate }) => learning_rate)), [1, 0.8, 0.8, 0.6, 0.4])
+  t.deepEqual(
+    records.map(({ skipped_steps }) => skipped_steps),
+    [undefined, 1, undefined, undefined, undefined],
+  )
+})
+
 const start = { epoch: 0, index: 0 }
 
 test('texts are tokenised once', async (t) => {

@@ -18,7 +18,11 @@ export function checkArguments(args: TrainingArguments): void {
   if (args.miniBatchSize !== null && args.miniBatchTokens !== null) {
     throw conflict('miniBatchSize and miniBatchTokens exclude each other')
   }
+  if (args.memoryLimit !== null && (args.miniBatchSize !== null || args.miniBatchTokens !== null)) {
+    throw conflict('memoryLimit chooses mini-batches: give neither miniBatchSize nor miniBatchTokens')
+  }
   if (args.bf16 && args.fp16) throw conflict('bf16 and fp16 exclude each other')
+  if (args.fp16 && args.compat !== null) throw conflict('compat and fp16 exclude each other')
   checkBest(args)
 }
 

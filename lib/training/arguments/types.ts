@@ -134,8 +134,8 @@ export interface TrainingArguments {
    */
   bf16: boolean
   /**
-   * On the CPU it is a warning, and training runs in float32. Elsewhere it is refused: `bf16` needs no loss scaling.
-   * Default `false`.
+   * On a GPU, compute in float16 while training, from float32 master weights, with a dynamic loss scaler. On the CPU
+   * training runs in float32, with a warning. Default `false`.
    */
   fp16: boolean
   /**
@@ -145,6 +145,11 @@ export interface TrainingArguments {
   gradientCheckpointing: boolean
   /** The same as `gradientCheckpointing`. Default `false`. */
   activationCheckpointing: boolean
+  /**
+   * Bytes that the process may have while it trains on the CPU: batches are cut, or training is refused. `null`: no
+   * limit. See docs/training.md. A whole number of at least 1. Default `null`. Not in sentence-transformers.
+   */
+  memoryLimit: number | null
 
   // Logging
   /** When a log record is made. With `steps`, `loggingSteps` says how often. Default `steps`. */
@@ -370,8 +375,8 @@ export interface PartialTrainingArguments {
    */
   bf16?: boolean
   /**
-   * On the CPU it is a warning, and training runs in float32. Elsewhere it is refused: `bf16` needs no loss scaling.
-   * Default `false`.
+   * On a GPU, compute in float16 while training, from float32 master weights, with a dynamic loss scaler. On the CPU
+   * training runs in float32, with a warning. Default `false`.
    */
   fp16?: boolean
   /**
@@ -381,6 +386,11 @@ export interface PartialTrainingArguments {
   gradientCheckpointing?: boolean
   /** The same as `gradientCheckpointing`. Default `false`. */
   activationCheckpointing?: boolean
+  /**
+   * Bytes that the process may have while it trains on the CPU: batches are cut, or training is refused. `null`: no
+   * limit. See docs/training.md. A whole number of at least 1. Default `null`. Not in sentence-transformers.
+   */
+  memoryLimit?: number | null
 
   // Logging
   /** When a log record is made. With `steps`, `loggingSteps` says how often. Default `steps`. */

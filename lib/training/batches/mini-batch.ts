@@ -4,8 +4,8 @@ import type { NativeEncoder, StepOptions } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 import type { TrainableLoss } from './loss-set.js'
 
-/** How the batches of one loss are cut for gradient caching. Empty: they are not cut. */
-export type MiniBatch = Pick<StepOptions, 'miniBatchRows' | 'miniBatchTokens'>
+/** How the batches of one loss are cut for gradient caching, and what is computed again. Empty: they pass whole. */
+export type MiniBatch = Pick<StepOptions, 'miniBatchRows' | 'miniBatchTokens' | 'recompute'>
 
 /** Share of the free memory that the tokens of one mini-batch may take. */
 const SHARE = 0.5

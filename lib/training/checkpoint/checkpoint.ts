@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { DataFeed } from '../../data/feed.js'
 import { fromNative } from '../../errors.js'
 import { saveFolder } from '../../io/rescue.js'
-import type { NativeTrainer } from '../../native/types.js'
+import type { LossScalerState, NativeTrainer } from '../../native/types.js'
 import { isDeciding, type TrainingArguments } from '../arguments/arguments.js'
 import type { RunPlan } from '../arguments/run-plan.js'
 import type { MiniBatch } from '../batches/mini-batch.js'
@@ -16,7 +16,7 @@ import type { SavedRun } from './saved-run.js'
 /** The sources of a checkpoint. */
 export interface CheckpointParts {
   args: Readonly<TrainingArguments>
-  native: Pick<NativeTrainer, 'tensors' | 'dump' | 'counters'>
+  native: Pick<NativeTrainer, 'tensors' | 'dump' | 'counters' | 'lossScaler'>
   /** Writes the model's files into an empty folder, which will be renamed to `target`. */
   save(folder: string, target: string): Promise<void>
   train: { feed: Pick<DataFeed, 'length'> }
@@ -36,6 +36,8 @@ export interface OwnState extends SavedRun {
   format: 1
   /** Steps and updates of the engine; absent in checkpoints without optimiser. */
   counters?: number[]
+  /** Of `fp16`; as `counters`. */
+  lossScaler?: LossScalerState
   miniBatch: readonly MiniBatch[]
   /** Rows of a batch, of all processes together; absent: `perDeviceTrainBatchSize`. */
   batchRows?: number | undefined
@@ -85,7 +87,7 @@ export async function saveCheckpoint(
       const own: OwnState = {
         format: 1,
         ...run,
-        ...(!args.saveOnlyModel && { counters: await counters(native) }),
+        ...(!args.saveOnlyModel && (await engineState(native))),
         miniBatch: parts.miniBatches ?? [],
         ...(parts.ranks && { batchRows: args.perDeviceTrainBatchSize * parts.ranks.size }),
         batchesPerEpoch: parts.train.feed.length,
@@ -130,9 +132,12 @@ function trainerState(
   }
 }
 
-async function counters(native: Pick<NativeTrainer, 'counters'>): Promise<number[]> {
+async function engineState(
+  native: Pick<NativeTrainer, 'counters' | 'lossScaler'>,
+): Promise<Pick<OwnState, 'counters' | 'lossScaler'>> {
   try {
-    return await native.counters()
+    const lossScaler = await native.lossScaler()
+    return { counters: await native.counters(), ...(lossScaler && { lossScaler }) }
   } catch (error) {
     throw fromNative(error, 'Trainer.counters')
   }

@@ -100,7 +100,7 @@ export async function readCheckpoint(
 /** The model and the engine's trainer, which receive a checkpoint's content. */
 interface Receivers {
   model: { loadWeights(folder: string): Promise<void> }
-  native: Pick<NativeTrainer, 'tensors' | 'load' | 'setCounters'>
+  native: Pick<NativeTrainer, 'tensors' | 'load' | 'setCounters' | 'lossScaler' | 'setLossScaler'>
 }
 
 /**
@@ -116,6 +116,8 @@ export async function loadCheckpoint(
   await loadOptimizer(folder, native, compat !== null)
   try {
     await native.setCounters(own.counters!)
+    // A run that goes on in another precision has no scaler, and one that begins with fp16 has a new one.
+    if (own.lossScaler && (await native.lossScaler())) await native.setLossScaler(own.lossScaler)
   } catch (cause) {
     const { code, message } = cause as SentenceTorchError
     if (code !== 'ERR_INVALID_ARGUMENT') throw fromNative(cause, 'Trainer.setCounters')

@@ -9,6 +9,8 @@ export interface SavedRun {
   losses: SavedLossLog
   /** Learning rate of the last step. */
   learningRate: number
+  /** Updates that the loss scaler skipped, for which the schedule waits. */
+  skippedByScaler?: number
   shouldEpochStop: boolean
   /** State of the callbacks, by the names of their classes. */
   callbacks: Record<string, CallbackState>

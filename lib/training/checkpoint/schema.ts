@@ -60,7 +60,15 @@ const mean = object({ sum: number(), count, reported: boolean })
 const ownState = object({
   format: oneOf(1),
   counters: optional(arrayOf(count)),
-  miniBatch: arrayOf(object({ miniBatchRows: optional(integer(1)), miniBatchTokens: optional(integer(1)) })),
+  lossScaler: optional(object({ scale: number(0), growthTracker: count })),
+  skippedByScaler: optional(count),
+  miniBatch: arrayOf(
+    object({
+      miniBatchRows: optional(integer(1)),
+      miniBatchTokens: optional(integer(1)),
+      recompute: optional(boolean),
+    }),
+  ),
   batchRows: optional(integer(1)),
   batchesPerEpoch: optional(count),
   args: recordOf(anything),

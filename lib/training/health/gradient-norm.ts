@@ -20,10 +20,20 @@ export class GradientZero implements ReportCheck {
   }
 }
 
-/** Warns when an update was skipped because its gradient had an infinite or undefined entry. */
+/**
+ * Warns when an update was skipped because its gradient had an infinite or undefined entry. A loss scaler finds its scale by such
+ * updates, so there only a scale below 1 is a sign.
+ */
 export class GradientNotFinite implements ReportCheck {
-  observe({ skipped }: StepReport): TrainingWarning | undefined {
-    if (skipped === 0) return undefined
+  observe({ skipped, lossScale }: StepReport): TrainingWarning | undefined {
+    if (skipped === 0 || (lossScale !== undefined && lossScale >= 1)) return undefined
+    if (lossScale !== undefined) {
+      return {
+        code: 'WARN_GRADIENT_NOT_FINITE',
+        message: `Gradients in float16 are not finite even with losses that are scaled by ${lossScale}: updates are skipped`,
+        remedy: 'Take bf16 in place of fp16: states of this model are probably beyond 65,504, the largest float16.',
+      }
+    }
     return {
       code: 'WARN_GRADIENT_NOT_FINITE',
       message: `A gradient was not finite: ${skipped === 1 ? 'its update was' : `${skipped} updates were`} skipped`,

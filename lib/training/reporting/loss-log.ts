@@ -19,6 +19,7 @@ export class LossLog {
   #all = new LossMean()
   #components = new Map<string, LossMean>()
   #gradNorm = Number.NaN
+  #lossScale: number | undefined
   #skippedSinceLog = 0
   #loggedStep = 0
 
@@ -42,6 +43,7 @@ export class LossLog {
       this.#components.set(name, mean)
     }
     this.#gradNorm = report.gradNorm
+    this.#lossScale = report.lossScale
     this.#skippedSinceLog += report.skipped
   }
 
@@ -61,6 +63,7 @@ export class LossLog {
       loss: this.#sinceLog.value,
       grad_norm: this.#gradNorm,
       learning_rate: learningRate,
+      ...(this.#lossScale !== undefined && { loss_scale: this.#lossScale }),
       ...(this.#skippedSinceLog > 0 && { skipped_steps: this.#skippedSinceLog }),
       ...Object.fromEntries(components),
       ...timings,

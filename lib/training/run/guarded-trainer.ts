@@ -60,6 +60,7 @@ export class GuardedTrainer implements NativeTrainer {
 
   tensors: NativeTrainer['tensors'] = () => this.#native.tensors()
   setGroups: NativeTrainer['setGroups'] = (...given) => this.#native.setGroups(...given)
+  memory: NativeTrainer['memory'] = (...given) => this.#native.memory(...given)
   load: NativeTrainer['load'] = (ranges) => this.#native.load(ranges)
   dump: NativeTrainer['dump'] = (ranges) => this.#native.dump(ranges)
   embed: NativeTrainer['embed'] = (...given) => this.#native.embed(...given)
@@ -70,6 +71,8 @@ export class GuardedTrainer implements NativeTrainer {
   copyWeights: NativeTrainer['copyWeights'] = () => this.#guard.change(() => this.#native.copyWeights())
   counters: NativeTrainer['counters'] = () => this.#native.counters()
   setCounters: NativeTrainer['setCounters'] = (counters) => this.#native.setCounters(counters)
+  lossScaler: NativeTrainer['lossScaler'] = () => this.#native.lossScaler()
+  setLossScaler: NativeTrainer['setLossScaler'] = (state) => this.#native.setLossScaler(state)
 }
 
 /** A trainer of the engine for `model`. @throws ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT, … as the engine reports it */
@@ -79,7 +82,7 @@ export function createTrainer(
   losses: TrainerSpec['losses'],
   ranks?: NativeCollective,
 ): GuardedTrainer {
-  const precision = trainingPrecision(args.bf16, model)
+  const precision = trainingPrecision(args, model)
   const { Trainer } = loadAddon()
   try {
     const native = new Trainer(model.encoder, {
@@ -90,7 +93,7 @@ export function createTrainer(
       seed: args.seed,
       ...((args.gradientCheckpointing || args.activationCheckpointing) && { activationCheckpointing: true }),
       ...(args.compat !== null && { compatLossGradients: true }),
-      ...(precision && { precision }),
+      ...(precision && { precision, ...(precision === 'float16' && { lossScaler: true }) }),
       ...(ranks && { ranks }),
     })
     if (!native.tensors().some(({ name }) => name.startsWith('grad.'))) {

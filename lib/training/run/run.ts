@@ -25,7 +25,7 @@ import { type StepParts, Steps } from './steps.js'
 
 /** Everything that a run works with. */
 export interface RunParts extends StepParts, EvaluationParts, CheckpointParts {
-  native: Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters' | 'copyWeights'>
+  native: Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters' | 'lossScaler' | 'copyWeights'>
   /** The processes that train together; absent: this one is alone. */
   ranks?: Pick<Ranks, 'isMain' | 'fromMain' | 'size'> | undefined
   train: BatchSource
@@ -235,6 +235,7 @@ export class TrainingRun {
       position: this.steps.position,
       losses: this.steps.log.save(),
       learningRate: this.steps.learningRate,
+      ...(this.steps.skippedByScaler > 0 && { skippedByScaler: this.steps.skippedByScaler }),
       shouldEpochStop: this.agreed.shouldEpochStop,
       callbacks: this.handler.states(),
     })

@@ -1,10 +1,13 @@
 import type { Dataset } from '../../data/dataset.js'
-import { type DataSource, readsByRank } from '../../data/feed.js'
+import { type DataSource, isDataset, readsByRank, sourcesOf } from '../../data/feed.js'
+import type { DataStream } from '../../data/stream.js'
 import { fromNative } from '../../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../../evaluation/evaluator.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
 import { type ParameterGroups, parameterGroups, trainableTensors } from '../arguments/parameter-groups.js'
 import { taskOf } from '../arguments/routes.js'
 import type { TrainableLoss } from '../batches/loss-set.js'
+import { planMemory } from '../batches/memory-plan.js'
 import { chooseMiniBatches, freeMemory } from '../batches/mini-batch.js'
 import { BatchSources, countRows } from '../batches/source.js'
 import { CallbackHandler } from '../callbacks/callback-handler.js'
@@ -113,6 +116,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     const pathOf = model.parameterPath && ((name: string) => model.parameterPath!(name))
     const groups = parameterGroups(args, tensors, losses.all[0]!.name, pathOf)
     if (groups !== undefined) setGroups(native, groups)
+    const limited = args.memoryLimit === null ? undefined : this.#fitIntoMemory(args.memoryLimit)
     await native.begin()
     const card = await this.#recordCard()
     const find = async () => (await checkpointFolder(resume, args.outputDir)) ?? null
@@ -136,7 +140,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
       scheduledWeights: () => Object.assign({}, ...losses.all.map(({ loss }) => loss.weights?.())),
       reportsAreFree: model.device === 'cpu',
       groupRates: groups?.rates,
-      miniBatches: checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
+      miniBatches: limited ?? checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
       callbacks: this.#callbacks,
       timings: this.#timings,
       health: ranks?.isMain === false ? undefined : this.#health,
@@ -229,6 +233,26 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     return chooseMiniBatches(args, all, model.encoder, freeMemory(model.device))
   }
 
+  /** How batches are cut so that the process stays below `limit`. @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED */
+  #fitIntoMemory(limit: number) {
+    const { args, model, losses, trainDataset, ranks } = this.#parts
+    const rows = args.perDeviceTrainBatchSize
+    const columns = Math.max(...sourcesOf(trainDataset).map(([, source]) => textColumnsOf(source)))
+    const longestText = longestOf(args.maxSeqLength) ?? model.maxSeqLength ?? USUAL_LENGTH
+    try {
+      // A loss may see the rows of all processes.
+      const training = this.#native.memory(columns, rows * (ranks?.size ?? 1))
+      const plan = planMemory(limit, {
+        ...{ resident: process.memoryUsage.rss(), training, longestText },
+        batchTokens: columns * rows * longestText,
+        recomputes: args.gradientCheckpointing || args.activationCheckpointing,
+      })
+      return losses.all.map(() => plan)
+    } catch (error) {
+      throw fromNative(error, 'Trainer.memory')
+    }
+  }
+
   /** Gives the losses' own parameters their first values. */
   async #initializeLosses(): Promise<void> {
     const { losses, lossTensors } = this.#parts
@@ -239,6 +263,19 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     await this.#pretrained.load(this.#native)
     await loadInitialParameters(this.#native, losses.all)
   }
+}
+
+/** Tokens of a text at most where neither arguments nor model say it. */
+const USUAL_LENGTH = 512
+
+function longestOf(maxSeqLength: TrainingArguments['maxSeqLength']): number | undefined {
+  if (maxSeqLength === null) return undefined
+  return typeof maxSeqLength === 'number' ? maxSeqLength : Math.max(...Object.values(maxSeqLength))
+}
+
+/** Of a stream, as many as losses usually take. */
+function textColumnsOf(source: Dataset | DataStream): number {
+  return isDataset(source) ? source.textColumns.length : 3
 }
 
 function setGroups(native: GuardedTrainer, { weightDecays, groups }: ParameterGroups): void {

@@ -57,6 +57,10 @@ export class Steps {
   position: Position = { epoch: 0, batches: 0 }
   /** Of the last step that is done. */
   learningRate = 0
+  /** Updates that the loss scaler skipped, for which the schedule waits, as that of accelerate does. */
+  skippedByScaler = 0
+  /** Those of earlier processes. The engine waits for those of this one. */
+  #skippedBefore = 0
   /** Losses and gradients that the engine reported. */
   readonly log = new LossLog()
   readonly #parts: StepParts
@@ -87,11 +91,12 @@ export class Steps {
   }
 
   /** Goes on where a checkpoint was written. */
-  restore(saved: Pick<SavedRun, 'state' | 'position' | 'losses' | 'learningRate'>): void {
+  restore(saved: Pick<SavedRun, 'state' | 'position' | 'losses' | 'learningRate' | 'skippedByScaler'>): void {
     this.submitted = saved.state.globalStep
     this.position = saved.position
     this.log.restore(saved.losses)
     this.learningRate = saved.learningRate
+    this.skippedByScaler = this.#skippedBefore = saved.skippedByScaler ?? 0
   }
 
   /**
@@ -105,7 +110,7 @@ export class Steps {
     const { groupRates, miniBatches, args, timings, agreement } = this.#parts
     timings?.resume()
     const due = this.#plan.dueAfterStep(step)
-    const factor = this.#schedule(step)
+    const factor = this.#schedule(step - this.#skippedBefore)
     const learningRate = args.learningRate * factor
     const lr = groupRates === undefined ? learningRate : Float64Array.from(groupRates, (rate) => rate * factor)
     const report = this.#needsReport(step, position, due)
@@ -164,10 +169,18 @@ export class Steps {
       this.#parts.timings?.add(report)
       if (report.requests) this.#parts.agreement?.follow(report.requests, this.#agreed)
       state.skippedSteps += report.skipped
+      if (report.lossScale !== undefined) this.#waitForSkipped(report, ended.step)
       if (report.batches > 0) state.lastLoss = report.loss
       for (const warning of this.#parts.health?.observe(report) ?? []) await this.#handler.warn(warning)
     }
     await this.#handler.emit('onStepEnd')
+  }
+
+  /** The rate of a step that was skipped itself is that of the next one. */
+  #waitForSkipped({ skipped, gradNorm }: StepReport, step: number): void {
+    this.skippedByScaler += skipped
+    const before = this.skippedByScaler - (Number.isFinite(gradNorm) ? 0 : 1)
+    this.learningRate = this.#parts.args.learningRate * this.#schedule(step - before)
   }
 }
 

@@ -13,6 +13,8 @@ export interface TrainableModel {
   /** The transformer's config.json. */
   readonly config: ConfigObject
   readonly tokenizer: CountingTokenizer
+  /** Tokens of a text at most. */
+  readonly maxSeqLength?: number
   /** The routes of its Router; undefined: it has none. */
   readonly routes?: readonly string[] | undefined
   /** What makes tokens of the texts of a task. Default: `tokenizer`. */

@@ -24,6 +24,7 @@ const GROUPS = 'test/unit/trainer-groups.test.ts'
 const CHECKPOINT = 'test/unit/checkpoint.test.ts'
 const SCHEDULE = 'test/unit/schedule.test.ts'
 const PRECISION = 'test/unit/precision.test.ts'
+const SCALER = 'test/parity/loss-scaler.test.ts'
 const ONE_DEVICE = 'docs/distributed.md says how several processes train'
 
 /** What tests an argument, besides its default. */
@@ -60,8 +61,9 @@ const TESTS: Readonly<Record<keyof typeof ARGUMENTS, readonly string[]>> = {
   adamEpsilon: [GROUPS, STEP],
   maxGradNorm: [RUN, STEP],
   bf16: [TRAINER_NATIVE, PRECISION],
-  fp16: [PRECISION],
+  fp16: [PRECISION, SCALER],
   gradientCheckpointing: [NATIVE],
+  memoryLimit: ['test/addon/memory-limit.test.ts', GROUPS],
   activationCheckpointing: [NATIVE],
   loggingStrategy: [FLOW],
   loggingSteps: [FLOW],
@@ -214,6 +216,10 @@ export const training: readonly Row[] = [
     tests: ['test/parity/adapters.test.ts', 'test/addon/adapters.test.ts'],
     report: ['adapters', 'bert'],
     note: 'docs/adapters.md; initial values have the same distribution, not the same numbers',
+  }),
+  built('training', ['torch.amp.GradScaler', 'AcceleratedScheduler'], 'fp16', {
+    ...{ golden: ['test/parity/make_loss_scaler.py'], tests: [SCALER], report: ['loss-scaler', 'GradScaler'] },
+    note: 'the arithmetic, on the CPU; float16 itself is for GPUs',
   }),
   built('training', ['torch.Tensor', 'torch.optim'], ['Tensor', 'forward', 'optim', 'schedules'], {
     ...{ golden: ['test/parity/make_tensors.py'], report: ['tensors', 'operations'] },

@@ -1,7 +1,7 @@
 /** Arguments of the optimiser, its schedule, precision and memory. */
 import { invalidArgument } from '../../../errors.js'
-import { choice, flag, number, option } from '../../../options/kinds.js'
-import { amount, argument, type ByName, checkPatterns, numbersByName, stepsOrShare } from '../argument.js'
+import { choice, flag, nullable, number, option } from '../../../options/kinds.js'
+import { amount, argument, type ByName, checkPatterns, count, numbersByName, stepsOrShare } from '../argument.js'
 import { OPTIMIZERS, PLANNED_OPTIMIZERS } from '../optimizer.js'
 import { PLANNED_SCHEDULERS } from '../planned-arguments.js'
 import { SCHEDULER_TYPES, type SchedulerKwargs } from '../schedule.js'
@@ -97,8 +97,9 @@ export const PRECISION_AND_MEMORY = {
   ),
   fp16: argument(
     flag(false),
-    'On the CPU it is a warning, and training runs in float32. Elsewhere it is refused: `bf16` needs no loss scaling.',
-    { differs: 'on the CPU a warning and float32; elsewhere refused' },
+    'On a GPU, compute in float16 while training, from float32 master weights, with a dynamic loss scaler. On the CPU training runs in ' +
+      'float32, with a warning.',
+    { differs: 'from float32 masters, no autocast; on the CPU float32 as there, with a warning' },
   ),
   gradientCheckpointing: argument(
     flag(false),
@@ -107,6 +108,11 @@ export const PRECISION_AND_MEMORY = {
   activationCheckpointing: argument(flag(false), 'The same as `gradientCheckpointing`.', {
     differs: 'another name of `gradient_checkpointing`',
   }),
+  memoryLimit: argument(
+    nullable(count(undefined)),
+    'Bytes that the process may have while it trains on the CPU: batches are cut, or training is refused. `null`: no limit. See docs/training.md.',
+    { python: null, differs: 'not there', takes: 'a whole number of bytes' },
+  ),
 }
 
 function checkFreeze(name: string, value: unknown): void {
