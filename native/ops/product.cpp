@@ -11,8 +11,10 @@ namespace st::product {
 
 namespace {
 
-// Depth that is packed at once. Its operands stay in the second and third cache.
-constexpr int64_t kChunk = 768;
+// Depth that is packed at once, of numbers in bfloat16 and in float. Its operands stay in the second and third cache.
+constexpr int64_t kChunk = 384, kFloatChunk = 768;
+// Of which a slice after the other is packed, so that its rows are read in one piece. A multiple of every depth step.
+constexpr int64_t kSlice = 32;
 
 template <typename S>
 int64_t packed_size(const kernels::Products<S>& products, int64_t depth, int64_t columns) {
@@ -143,7 +145,8 @@ template <typename S>
 void add_transposed_together(const kernels::Products<S>& products, const at::Tensor& a_TM, const at::Tensor& b_TN,
                              at::Tensor out_MN, Workspace& workspace) {
   const int64_t tokens = a_TM.size(0), rows = a_TM.size(1), columns = b_TN.size(1);
-  const int64_t chunks = (tokens + kChunk - 1) / kChunk;
+  constexpr int64_t kMost = sizeof(S) == 2 ? kChunk : kFloatChunk;
+  const int64_t chunks = (tokens + kMost - 1) / kMost;
   const int64_t chunk = ((tokens + chunks - 1) / chunks + kLeastRows - 1) / kLeastRows * kLeastRows;
   const int64_t strips = (rows + products.strip - 1) / products.strip;
   const int64_t panels = (columns + products.panel - 1) / products.panel;
@@ -151,16 +154,24 @@ void add_transposed_together(const kernels::Products<S>& products, const at::Ten
   S* packed_a = data<S>(workspace.take({strips * products.strip_size(chunk)}, a_TM.scalar_type()));
   S* packed_b = data<S>(workspace.take({packed_size(products, chunk, columns)}, a_TM.scalar_type()));
   for (int64_t begin = 0; begin < tokens; begin += chunk) {
-    const int64_t depth = std::min(chunk, tokens - begin), strip_size = products.strip_size(depth);
-    const S* a = data<S>(a_TM) + begin * rows;
+    const int64_t depth = std::min(chunk, tokens - begin);
+    const int64_t strip_size = products.strip_size(depth), panel_size = products.panel_size(depth);
+    const S *a = data<S>(a_TM) + begin * rows, *b = data<S>(b_TN) + begin * columns;
     const int64_t parts = parallel_parts(depth, kLeastRows);
     parallel_ranges(parts, parts, [&](int64_t part, int64_t, int64_t) {
-      for (int64_t strip = strips * part / parts; strip < strips * (part + 1) / parts; ++strip) {
-        const int64_t row = strip * products.strip;
-        products.pack_strip(a + row, rows, depth, std::min(products.strip, rows - row), packed_a + strip * strip_size);
+      for (int64_t k = 0; k < depth; k += kSlice) {
+        const int64_t slice = std::min(kSlice, depth - k);
+        for (int64_t strip = strips * part / parts; strip < strips * (part + 1) / parts; ++strip) {
+          const int64_t row = strip * products.strip;
+          products.pack_strip(a + k * rows + row, rows, slice, std::min(products.strip, rows - row),
+                              packed_a + strip * strip_size + products.strip_size(k));
+        }
+        for (int64_t panel = panels * part / parts; panel < panels * (part + 1) / parts; ++panel) {
+          const int64_t column = panel * products.panel;
+          products.pack_panel(b + k * columns + column, columns, 1, slice, std::min(products.panel, columns - column),
+                              packed_b + panel * panel_size + products.panel_size(k));
+        }
       }
-      pack_panels(products, data<S>(b_TN) + begin * columns, columns, 1, depth, columns, panels * part / parts,
-                  panels * (part + 1) / parts, packed_b);
     });
     parallel_ranges(strips, parallel_parts(strips, 2), [&](int64_t, int64_t first, int64_t last) {
       const int64_t row = first * products.strip;

@@ -3,7 +3,14 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from '../../lib/index.js'
+import {
+  CrossEncoder,
+  CrossEncoderTrainer,
+  Dataset,
+  losses,
+  SentenceTransformer,
+  SentenceTransformerTrainer,
+} from '../../lib/index.js'
 import { loadAddon } from '../../lib/native/load.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { tinyFolder } from '../helpers/tiny-folder.js'
@@ -122,6 +129,17 @@ test('what the engine says of training, before it begins', async (t) => {
   t.true(bf16.memory(2, 8).fixed > memory.fixed)
   t.true(bf16.memory(2, 8).perToken < memory.perToken)
   await bf16.dispose()
+})
+
+test('a pair of a cross-encoder has its own length', async (t) => {
+  const folder = await tinyFolder(join(await temporaryFolder(t), 'model'))
+  const model = await CrossEncoder.load(folder, { device: 'cpu', numLabels: 1, maxLength: 17 })
+  const trainer = new CrossEncoderTrainer({
+    ...{ model, progress: false as const },
+    trainDataset: Dataset.fromColumns({ a: ['red', 'cat'], b: ['red', 'dog'], label: [1, 0] }),
+    args: { outputDir: 'unused', saveStrategy: 'no', memoryLimit: 1 },
+  })
+  await t.throwsAsync(trainer.train(), { code: 'ERR_INVALID_ARGUMENT', message: /memoryLimit.*text of 17 tokens/ })
 })
 
 test('losses whose memory is not known are refused with a limit', async (t) => {

@@ -238,7 +238,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     const { args, model, losses, trainDataset, ranks } = this.#parts
     const rows = args.perDeviceTrainBatchSize
     const columns = Math.max(...sourcesOf(trainDataset).map(([, source]) => textColumnsOf(source)))
-    const longestText = longestOf(args.maxSeqLength) ?? model.maxSeqLength ?? USUAL_LENGTH
+    const longestText = longestOf(args.maxSeqLength) ?? model.maxSeqLength ?? model.maxLength ?? USUAL_LENGTH
     try {
       // A loss may see the rows of all processes.
       const training = this.#native.memory(columns, rows * (ranks?.size ?? 1))

@@ -13,8 +13,9 @@ export interface TrainableModel {
   /** The transformer's config.json. */
   readonly config: ConfigObject
   readonly tokenizer: CountingTokenizer
-  /** Tokens of a text at most. */
+  /** Tokens of a text at most, or of a pair. */
   readonly maxSeqLength?: number
+  readonly maxLength?: number
   /** The routes of its Router; undefined: it has none. */
   readonly routes?: readonly string[] | undefined
   /** What makes tokens of the texts of a task. Default: `tokenizer`. */

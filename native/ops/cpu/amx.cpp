@@ -190,19 +190,24 @@ void pack_strip(const Bf16* from, int64_t k_stride, int64_t depth, int64_t rows,
 
 void multiply_strips(const Bf16* strips, int64_t rows, const Bf16* panels, int64_t depth, int64_t columns, float* out,
                      int64_t out_stride) {
+  constexpr int64_t kCached = 1536 * kDepth;  // elements of panels that stay in the second cache
   const Tiles tiles;
   const int64_t deep = whole(depth);
   for (int64_t k = 0; k < deep; k += kDepth) {
     const int64_t count = deep - k < kDepth ? deep - k : kDepth;
-    for (int64_t n = 0; n < columns; n += kWide) {
+    const auto multiply_block = [&](int64_t r, int64_t n, bool fetches) {
       const Bf16* panel = panels + n * deep + k * kWide;
-      for (int64_t r = 0; r < rows; r += kWide) {
-        const Bf16* here = strips + r * deep + k * kTile;
-        const Ahead ahead = {n + kWide < columns ? panel + deep * kWide : panel, static_cast<int>(r * kWide / rows),
-                             static_cast<int>((r + kWide) * kWide / rows)};
-        any_block(rows - r < kWide ? rows - r : kWide, columns - n, count, here, 64, kTileElements, kTile * deep, panel,
-                  ahead, out + r * out_stride + n, out_stride, true);
-      }
+      const Ahead ahead = {n + kWide < columns ? panel + deep * kWide : panel, static_cast<int>(r * kWide / rows),
+                           fetches ? static_cast<int>((r + kWide) * kWide / rows) : 0};
+      any_block(rows - r < kWide ? rows - r : kWide, columns - n, count, strips + r * deep + k * kTile, 64,
+                kTileElements, kTile * deep, panel, ahead, out + r * out_stride + n, out_stride, true);
+    };
+    if (columns * count <= kCached) {  // sums are read and written in one piece
+      for (int64_t r = 0; r < rows; r += kWide)
+        for (int64_t n = 0; n < columns; n += kWide) multiply_block(r, n, false);
+    } else {
+      for (int64_t n = 0; n < columns; n += kWide)
+        for (int64_t r = 0; r < rows; r += kWide) multiply_block(r, n, true);
     }
   }
 }

@@ -130,13 +130,13 @@ inline void pack_depth(const Bf16* from, int64_t stride, int64_t tokens, int64_t
   }
 }
 
-// to_IE = from_EI' for up to 32 tokens.
+// to_IE = from_EI' for up to `stride` tokens.
 template <int kE>
-inline void transpose_sums(const float* from_EI, int64_t tokens, float* to_IE) {
+inline void transpose_sums(const float* from_EI, int64_t stride, int64_t tokens, float* to_IE) {
   for (int64_t i = 0; i < tokens; i += kTile) {
     for (int64_t e = 0; e < kE; e += kTile) {
       __m512i rows[kTile];
-      for (int64_t r = 0; r < kTile; ++r) rows[r] = _mm512_loadu_si512(from_EI + (e + r) * kQueries + i);
+      for (int64_t r = 0; r < kTile; ++r) rows[r] = _mm512_loadu_si512(from_EI + (e + r) * stride + i);
       transpose(rows);
       for (int64_t r = 0; r < kTile; ++r) _mm512_storeu_si512(to_IE + (i + r) * kE + e, rows[r]);
     }

@@ -6,21 +6,22 @@
 #include "ops/cpu/amx_attention.inl"
 
 constexpr int64_t kBlocks = 4;  // of kQueries queries in a chunk
+constexpr int64_t kKeys = 64;   // whose scores and gradients are computed at once: those stay in the first cache
 
 // Lp: keys up to a multiple of 32.
 template <int kE>
 struct Backward {
   static constexpr int64_t kChunk = kBlocks * kQueries;
   static int64_t size(int64_t keys) {
-    const int64_t numbers = 2 * whole(keys) * (kQueries + kE) + 2 * kQueries * kE + 2 * kQueries;
+    const int64_t numbers = 2 * kKeys * kQueries + 2 * whole(keys) * kE + 2 * kQueries * kE + 2 * kQueries;
     const int64_t elements = whole(keys) * (3 * kE + 2 * kChunk + kQueries) + 2 * kChunk * kE + 2 * kQueries * kE;
     return numbers + elements / 2 + keys + 8;
   }
   Backward(int64_t keys, float* scratch)
       : padded_keys(whole(keys)),
         s_LI(scratch),
-        dp_LI(s_LI + padded_keys * kQueries),
-        dk_LE(dp_LI + padded_keys * kQueries),
+        dp_LI(s_LI + kKeys * kQueries),
+        dk_LE(dp_LI + kKeys * kQueries),
         dv_LE(dk_LE + padded_keys * kE),
         dq_EI(dv_LE + padded_keys * kE),
         dq_IE(dq_EI + kE * kQueries),
@@ -65,9 +66,10 @@ ST_INLINE Cell cell_of(const float* s, const float* dp, __mmask16 kept, __m512 l
   return {rounded(kDrops ? kept : 0xFFFF, x), rounded(0xFFFF, _mm512_mul_ps(x, less))};
 }
 
-// P and dS of block `block` from the scores and the gradients of the probabilities.
+// P and dS of block `block` for the keys [from, end) from their scores and the gradients of their probabilities.
 template <bool kBoth, bool kDrops, int kE>
-inline void softmax_gradient(int64_t keys, int64_t block, Mask mask, const Scale& scale, const Backward<kE>& m) {
+inline void softmax_gradient(int64_t keys, int64_t from, int64_t end, int64_t block, Mask mask, const Scale& scale,
+                             const Backward<kE>& m) {
   constexpr int kHalves = kBoth ? 2 : 1;
   const __m512 scores = _mm512_set1_ps(scale.scores), dropout = _mm512_set1_ps(scale.dropout);
   __m512 lse[2], less_delta[2];
@@ -76,13 +78,13 @@ inline void softmax_gradient(int64_t keys, int64_t block, Mask mask, const Scale
     less_delta[half] = _mm512_sub_ps(_mm512_setzero_ps(), _mm512_loadu_ps(m.delta_I + half * kTile));
   }
   const __m512i zero = _mm512_setzero_si512();
-  for (int64_t j = 0; j < m.padded_keys; j += 2) {
+  for (int64_t j = from; j < end; j += 2) {
     Cell cells[2][2];  // [key][half]
     for (int key = 0; key < 2; ++key) {
       for (int half = 0; half < 2; ++half) {
         cells[key][half] = {zero, zero};
         if (half >= kHalves || j + key >= keys) continue;
-        const int64_t at = (j + key) * kQueries + half * kTile;
+        const int64_t at = (j + key - from) * kQueries + half * kTile;
         const __mmask16 kept = kDrops ? mask.words[half * mask.stride + j + key] : 0xFFFF;
         cells[key][half] =
             cell_of<kDrops>(m.s_LI + at, m.dp_LI + at, kept, lse[half], less_delta[half], scores, dropout);
@@ -101,14 +103,17 @@ inline void softmax_gradient(int64_t keys, int64_t block, Mask mask, const Scale
 // The gradient of a block's queries, and what its keys need of it.
 template <bool kBoth, int kE>
 inline void differentiate(int64_t keys, int64_t block, Mask mask, const Scale& scale, const Backward<kE>& m) {
-  const auto scores = [&](const Bf16* rows_LE, const Bf16* tokens_EI, float* to) {
-    tiles_of_rows<kBoth>(keys, kE / kPairs, {rows_LE, kE * 2, kPairs, kTile * kE}, 2 * kTile * kE,
-                         {tokens_EI, 64, kTileElements, kTile * kE}, to, kQueries, false);
-  };
-  scores(m.k_LE, m.q_EI, m.s_LI);
-  scores(m.v_LE, m.do_EI, m.dp_LI);
   const auto gradient = mask.words != nullptr ? softmax_gradient<kBoth, true, kE> : softmax_gradient<kBoth, false, kE>;
-  gradient(keys, block, mask, scale, m);
+  for (int64_t from = 0; from < keys; from += kKeys) {
+    const int64_t count = keys - from < kKeys ? keys - from : kKeys;
+    const auto scores = [&](const Bf16* rows_LE, const Bf16* tokens_EI, float* to) {
+      tiles_of_rows<kBoth>(count, kE / kPairs, {rows_LE + from * kE, kE * 2, kPairs, kTile * kE}, 2 * kTile * kE,
+                           {tokens_EI, 64, kTileElements, kTile * kE}, to, kQueries, false);
+    };
+    scores(m.k_LE, m.q_EI, m.s_LI);
+    scores(m.v_LE, m.do_EI, m.dp_LI);
+    gradient(keys, from, from + whole(count), block, mask, scale, m);
+  }
   const int64_t strip = m.padded_keys * kTile;
   tiles_of_rows<kBoth>(kE, m.padded_keys / kPairs, {m.k_EL, 64, kTileElements, strip}, 2 * strip,
                        {m.ds_LI, 64, kTileElements, strip}, m.dq_EI, kQueries, false);
@@ -178,7 +183,7 @@ void attention_backward_of(const Attention<Bf16>& k, const AttentionItem& item, 
         load_statistics<kE>(k, b.queries, head, token, m);
         const auto work = b.queries > kTile ? differentiate<true, kE> : differentiate<false, kE>;
         work(item.keys, blocks, mask_of(k, item, head, b, false, m.mask), scale, m);
-        transpose_sums<kE>(m.dq_EI, b.queries, m.dq_IE);
+        transpose_sums<kE>(m.dq_EI, kQueries, b.queries, m.dq_IE);
         scatter<kE>(m.dq_IE, b.queries, kE, &factor, 0, k.d_q.data + token * k.d_q.stride + head * kE, k.d_q.stride,
                     sum_q, b.first > 0);
       }

@@ -12,6 +12,8 @@ struct alignas(64) TileConfig {
 struct Tiles {
   Tiles() {
     const TileConfig config;
+    // GCC thinks that loading a configuration reads 8 bytes of it, and may leave out the others.
+    asm volatile("" : : "r"(&config) : "memory");
     _tile_loadconfig(&config);
   }
   ~Tiles() { _tile_release(); }
