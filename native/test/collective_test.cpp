@@ -47,6 +47,11 @@ TEST(Collective, SumsGathersCopiesAndExchanges) {
       ASSERT_EQ(texts.size(), static_cast<size_t>(size));
       EXPECT_EQ(texts[0], "");
       if (size > 1) EXPECT_EQ(texts.back(), std::string(70000, 'x') + "é");
+
+      const bool is_root = ranks->rank() == size - 1;
+      EXPECT_EQ(ranks->share(is_root ? std::string(70000, 'y') + "ü" : "other", size - 1),
+                std::string(70000, 'y') + "ü");
+      EXPECT_EQ(ranks->share("", 0), "");
       ranks->barrier();
     });
   }
