@@ -5,6 +5,8 @@
 //   stepsPerSecond   median of the rounds, by program; the first steps of each are left out
 //   ofOneProcess     two processes against one (bar 0.9), medians of the rounds' ratios
 //   times            two processes against two of Python's (bar 3)
+//   cpuSeconds       of all processes together, for a step: what a busy machine disturbs less
+//   timings          milliseconds of a step of two processes: the engine's parts, waiting for sums, sums beside the backward pass
 //   curve            how far the losses of two processes are off those of one, relative, over all steps (bar 1e-6)
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -39,7 +41,7 @@ async function train() {
   const rows = readFileSync(DATA, 'utf8').trim().split('\n').slice(1)
   const pairs = rows.map((row) => row.split('\t').slice(0, 2)).slice(0, BATCH * STEPS)
   const model = await SentenceTransformer.load(MODEL)
-  const [times, found] = [[], []]
+  const [times, found, spent, timings] = [[], [], [], []]
   await new SentenceTransformerTrainer({
     model,
     trainDataset: Dataset.fromRows(pairs.map(([anchor, positive]) => ({ anchor, positive }))),
@@ -50,19 +52,34 @@ async function train() {
       learningRate: 2e-5,
       saveStrategy: 'no',
       loggingSteps: 1,
+      logTimings: true,
       reportTo: 'none',
     },
     callbacks: [
       {
-        onStepEnd: () => void times.push(performance.now()),
-        onLog: ({ loss }) => void (loss !== undefined && found.push(loss)),
+        onStepEnd: () => {
+          times.push(performance.now())
+          spent.push(process.cpuUsage())
+        },
+        onLog: (record) => {
+          if (record.loss === undefined) return
+          found.push(record.loss)
+          timings.push(record)
+        },
       },
     ],
     progress: false,
   }).train()
   const seconds = (times.at(-1) - times[WARM_UP]) / 1000
+  const cpu = spent.at(-1).user + spent.at(-1).system - spent[WARM_UP].user - spent[WARM_UP].system
   await model.dispose()
-  console.log(JSON.stringify({ losses: found, stepsPerSecond: (STEPS - 1 - WARM_UP) / seconds }))
+  const steps = STEPS - 1 - WARM_UP
+  const names = Object.keys(timings[0]).filter((name) => name.startsWith('time_'))
+  const means = names.map((name) => [name, median(timings.slice(WARM_UP).map((record) => record[name] * 1000))])
+  const parts = Object.fromEntries(means.map(([name, time]) => [name.slice(5), Number(time.toPrecision(3))]))
+  console.log(
+    JSON.stringify({ losses: found, stepsPerSecond: steps / seconds, cpuSeconds: cpu / 1e6 / steps, timings: parts }),
+  )
 }
 
 function freePort() {
@@ -75,7 +92,7 @@ function freePort() {
   )
 }
 
-/** Processes of one training. @returns what the first one printed last */
+/** Processes of one training. @returns what the first one printed last, with the processor time of all */
 async function run(program, args, processes, threads) {
   const port = await freePort()
   const ranks = Array.from({ length: processes }, (_, rank) => {
@@ -95,8 +112,8 @@ async function run(program, args, processes, threads) {
       ),
     )
   })
-  const [first] = await Promise.all(ranks)
-  return JSON.parse(first.trimEnd().split('\n').at(-1))
+  const found = (await Promise.all(ranks)).map((out) => JSON.parse(out.trimEnd().split('\n').at(-1)))
+  return { ...found[0], cpuSeconds: found.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) }
 }
 
 if (positionals[0] === 'train') {
@@ -121,14 +138,18 @@ if (positionals[0] === 'train') {
   }
   const rates = (name) => found[name].map(({ stepsPerSecond }) => stepsPerSecond)
   const against = (name) => Number(median(rates('two').map((rate, i) => rate / rates(name)[i])).toPrecision(3))
+  const medians = (key) =>
+    Object.fromEntries(
+      Object.entries(found).map(([name, runs]) => [name, Number(median(runs.map((run) => run[key])).toPrecision(4))]),
+    )
   const [two, one] = [found.two[0].losses, found.one[0].losses]
   console.log(
     JSON.stringify({
       theme: 'distributed',
       ...{ batch: BATCH, steps: STEPS },
-      stepsPerSecond: Object.fromEntries(
-        Object.keys(found).map((name) => [name, Number(median(rates(name)).toPrecision(4))]),
-      ),
+      stepsPerSecond: medians('stepsPerSecond'),
+      cpuSeconds: medians('cpuSeconds'),
+      timings: found.two.at(-1).timings,
       ofOneProcess: against('one'),
       ...(found.python && { times: against('python') }),
       curve: Math.max(...two.map((loss, i) => Math.abs(loss - one[i]) / Math.abs(one[i]))),

@@ -414,8 +414,10 @@ export interface StepReport {
   tokens: number
   /** With several processes: the sums of all requests since the last report. */
   requests?: number[]
-  /** With several processes: milliseconds since the last report that passed in summing gradients. */
+  /** With several processes: milliseconds since the last report of waiting for sums of gradients. */
   communication?: number
+  /** With several processes: milliseconds since the last report in which such sums passed beside the backward pass. */
+  hidden?: number
   /** Mean cosine of different rows of the last batch's first column: near 1 where embeddings collapse. NaN for one row. */
   meanCosine: number
   /**

@@ -14,6 +14,7 @@ const TIMES: Readonly<Record<string, string>> = {
   time_forward: 'forward and loss',
   time_backward: 'backward',
   time_optimizer: 'optimiser',
+  time_communication: 'waiting for sums of gradients',
   time_tokenize: 'tokenising (in parallel)',
   time_data: 'reading and packing (in parallel)',
   time_wait: 'waiting for batches',

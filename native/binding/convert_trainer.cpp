@@ -140,6 +140,7 @@ Napi::Value from_report(Napi::Env env, const std::optional<StepReport>& report) 
     for (uint32_t i = 0; i < report->requests.size(); ++i) requests[i] = report->requests[i];
     object["requests"] = requests;
     object["communication"] = report->communication_ms;
+    object["hidden"] = report->hidden_ms;
   }
   object["tokens"] = static_cast<double>(report->tokens);
   object["meanCosine"] = report->mean_cosine;

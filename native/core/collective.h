@@ -2,9 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace st {
@@ -36,7 +38,16 @@ class Collective {
   int64_t size() const { return size_; }
 
   // Replaces values by their sums over all ranks: the same bits on every rank.
-  virtual void all_reduce(at::Tensor values) = 0;
+  void all_reduce(at::Tensor values) { begin_all_reduce(std::move(values))->wait(); }
+  // The same beside the caller's work.
+  using Clock = std::chrono::steady_clock;
+  class Sum {
+   public:
+    virtual ~Sum() = default;
+    // Waits for it; says when it was done. Before that, nobody else reads or writes the values.
+    virtual Clock::time_point wait() = 0;
+  };
+  virtual std::unique_ptr<Sum> begin_all_reduce(at::Tensor values) = 0;
   // The tensors of all ranks: [size, ...].
   virtual at::Tensor all_gather(const at::Tensor& own) = 0;
   // Replaces values by those of rank `root`.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@ namespace st {
 
 namespace {
 
+using Clock = Collective::Clock;
 using std::chrono::milliseconds;
 
 milliseconds seconds(double value) {
@@ -79,11 +81,11 @@ class GlooCollective final : public Collective {
     store_.linger();
   }
 
-  void all_reduce(at::Tensor values) override {
+  std::unique_ptr<Sum> begin_all_reduce(at::Tensor values) override {
     std::vector<at::Tensor> all = {std::move(values)};
     c10d::AllreduceOptions options;
     options.timeout = timeout_;
-    run([&] { return group_->allreduce(all, options); });
+    return std::make_unique<GlooSum>(*this, begin([&] { return group_->allreduce(all, options); }));
   }
 
   at::Tensor all_gather(const at::Tensor& own) override {
@@ -114,6 +116,26 @@ class GlooCollective final : public Collective {
   void leave(const std::string& why) override { store_.leave(why); }
 
  private:
+  using Work = c10::intrusive_ptr<c10d::Work>;
+
+  class GlooSum final : public Sum {
+   public:
+    GlooSum(GlooCollective& ranks, Work work)
+        : ranks_(ranks), work_(std::move(work)), done_(std::make_shared<std::atomic<Clock::time_point>>()) {
+      work_->getFuture()->addCallback([done = done_](c10::ivalue::Future&) { *done = Clock::now(); });
+    }
+    Clock::time_point wait() override {
+      ranks_.wait_for(work_);
+      const Clock::time_point done = *done_;
+      return done == Clock::time_point() ? Clock::now() : done;  // the work may end just before the callback
+    }
+
+   private:
+    GlooCollective& ranks_;
+    Work work_;
+    std::shared_ptr<std::atomic<Clock::time_point>> done_;
+  };
+
   void connect() {
     using c10d::ProcessGroupGloo;
     const char* hint = "). GLOO_SOCKET_IFNAME names the network interface by which they are reached";
@@ -144,11 +166,25 @@ class GlooCollective final : public Collective {
 
   template <typename Start>
   void run(const Start& start) {
+    wait_for(begin(start));
+  }
+
+  template <typename Start>
+  Work begin(const Start& start) {
     check(!is_broken_, "ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " has lost the others");
+    return guarded(start);
+  }
+
+  void wait_for(const Work& work) {
+    guarded([&] { return work->wait(); });
+  }
+
+  // A call of c10d. Where it fails, says who is lost.
+  template <typename Call>
+  auto guarded(const Call& call) -> decltype(call()) {
     std::string why;
     try {
-      start()->wait();
-      return;
+      return call();
     } catch (const std::exception& error) {
       why = c10d_reason(error);
     }

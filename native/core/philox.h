@@ -24,11 +24,25 @@ struct Philox {
   }
 };
 
+// The numbers of a pass's rows in the batch of all processes, each of which has consecutive rows of every column.
+struct MaskRows {
+  uint32_t before = 0;    // rows of this process before the pass's row 0
+  uint32_t column = ~0u;  // rows of this process in a column
+  uint32_t skipped = 0;   // rows of other processes in a column: before its own ones,
+  uint32_t others = 0;    // and all of them
+
+  uint32_t number(uint32_t row) const {
+    const uint32_t own = before + row;
+    return own + own / column * others + skipped;
+  }
+};
+
 // Decides the masks of a pass. A mask is a pure function of these values and of (site, row, position, column). So
-// chunks of a batch can be replayed, and neither packing nor threads change a mask.
+// chunks of a batch can be replayed, and neither packing, threads nor processes change a mask.
 struct DropoutKey {
   uint64_t key = 0;
-  uint32_t first_row = 0;  // index in the whole batch of this pass's row 0
+  uint32_t first_row = 0;  // number of the batch's first row
+  MaskRows rows;
 
   DropoutKey() = default;
   DropoutKey(uint64_t seed, uint64_t step, uint64_t accumulation, uint32_t row = 0)
@@ -48,6 +62,7 @@ struct DropoutKey {
 struct Dropout {
   uint64_t key = 0;
   uint32_t first_row = 0;
+  MaskRows rows;
   uint32_t site = 0;       // index of the place in the network, below 65,536
   uint32_t threshold = 0;  // of 65,536; 0 = no dropout
   double scale = 1;        // 65,536 / (65,536 - threshold): the inverse of the rounded probability
@@ -56,21 +71,24 @@ struct Dropout {
   Dropout(const DropoutKey& pass, uint32_t site, double probability)
       : key(pass.key),
         first_row(pass.first_row),
+        rows(pass.rows),
         site(site),
         threshold(static_cast<uint32_t>(probability * 65536 + 0.5)),
         scale(65536.0 / (65536.0 - threshold)) {}
 
   bool active() const { return threshold > 0; }
+  // Of a row of the pass, by which its mask is drawn.
+  uint32_t number(uint32_t row) const { return first_row + rows.number(row); }
 
   // 0 or `scale` for one element. Columns are grouped by 128: 16 Philox counters of 8 values each, so that 16
   // neighbours come from 16 counters (one vector register).
   double multiplier(uint32_t row, uint32_t position, uint32_t column) const {
-    return drawn({key, column / 128 * 16 + column % 16, position, first_row + row, site}, column % 128 / 16);
+    return drawn({key, column / 128 * 16 + column % 16, position, number(row), site}, column % 128 / 16);
   }
 
   // The same for a probability of attention. A counter serves 8 keys, and 16 queries use 16 counters.
   double attention_multiplier(uint32_t row, uint32_t head, uint32_t query, uint32_t key_position) const {
-    return drawn({key, key_position / 8, query, first_row + row, site | head << 16}, key_position % 8);
+    return drawn({key, key_position / 8, query, number(row), site | head << 16}, key_position % 8);
   }
 
  private:

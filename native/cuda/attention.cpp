@@ -35,7 +35,7 @@ AttentionKernel choose_attention(const AttentionShape& shape, bool biased, at::S
 }
 
 int64_t attention_seed(const Dropout& dropout) {
-  uint64_t z = dropout.key ^ (uint64_t{dropout.site} << 32 | dropout.first_row);
+  uint64_t z = dropout.key ^ (uint64_t{dropout.site} << 32 | dropout.number(0));
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;  // SplitMix64
   z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
   return static_cast<int64_t>((z ^ (z >> 31)) & 0x7FFFFFFFFFFFFFFF);

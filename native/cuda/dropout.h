@@ -8,7 +8,8 @@ namespace st::cuda {
 struct DropoutSite {
   uint64_t key;
   const uint64_t* device_key;  // replaces `key`, unless it is null: a recorded step reads its batch's key
-  uint32_t first_row, site, threshold;
+  uint32_t first_row, before, column, skipped, others;  // Dropout::first_row, and its MaskRows
+  uint32_t site, threshold;
   float scale;
 };
 
@@ -17,7 +18,8 @@ struct DropoutSite {
 class TokenDropout {
  public:
   ST_HD TokenDropout(const DropoutSite& site, uint32_t row, uint32_t position)
-      : site_(site), row_(row), position_(position), counter_(~0u) {
+      : site_(site), number_(site.before + row), position_(position), counter_(~0u) {
+    number_ += site_.first_row + number_ / site_.column * site_.others + site_.skipped;
     if (site_.device_key != nullptr) site_.key = *site_.device_key;
   }
 
@@ -36,7 +38,7 @@ class TokenDropout {
   // Philox4x32-10 (Salmon et al. 2011), as st::Philox.
   ST_HD void draw(uint32_t counter) {
     counter_ = counter;
-    uint32_t x0 = counter, x1 = position_, x2 = site_.first_row + row_, x3 = site_.site;
+    uint32_t x0 = counter, x1 = position_, x2 = number_, x3 = site_.site;
     uint32_t k0 = static_cast<uint32_t>(site_.key), k1 = static_cast<uint32_t>(site_.key >> 32);
     for (int round = 0; round < 10; ++round) {
       const uint64_t p0 = uint64_t{0xD2511F53} * x0, p1 = uint64_t{0xCD9E8D57} * x2;
@@ -55,7 +57,7 @@ class TokenDropout {
   }
 
   DropoutSite site_;
-  uint32_t row_, position_, counter_, x0_ = 0, x1_ = 0, x2_ = 0, x3_ = 0;
+  uint32_t number_, position_, counter_, x0_ = 0, x1_ = 0, x2_ = 0, x3_ = 0;
 };
 
 // The factors of dropout for each element, for operations that have no kernel of their own.

@@ -3,6 +3,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
+
 #include "core/device.h"
 #include "core/yield.h"
 
@@ -12,10 +14,15 @@ std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& rout
                                const Part& part) {
   std::vector<Chunk> chunks;
   const int64_t column_rows = batch.rows() / batch.columns;
+  MaskRows rows;
+  if (part.size > 1) {
+    rows.column = static_cast<uint32_t>(column_rows);
+    rows.skipped = static_cast<uint32_t>(part.rank * column_rows);
+    rows.others = static_cast<uint32_t>((part.size - 1) * column_rows);
+  }
   size_t pass = 0;
   for (size_t first = 0, last = 0; first < routes.size(); first = last, ++pass) {
-    // Consecutive rows of a part are consecutive ones of the whole batch in one column alone.
-    while (last < routes.size() && routes[last] == routes[first] && (part.size == 1 || last == first)) ++last;
+    while (last < routes.size() && routes[last] == routes[first]) ++last;
     const int64_t limit = static_cast<int64_t>(last) * column_rows;
     for (int64_t begin = static_cast<int64_t>(first) * column_rows; begin < limit;) {
       int64_t end = begin + 1;
@@ -23,8 +30,8 @@ std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& rout
              (limits.tokens == 0 || batch.offsets[end + 1] - batch.offsets[begin] <= limits.tokens)) {
         ++end;
       }
-      const int64_t before = static_cast<int64_t>(first) * (part.size - 1) + (part.size == 1 ? 0 : part.rank);
-      chunks.push_back({routes[first], pass, begin, end, begin + before * column_rows});
+      rows.before = static_cast<uint32_t>(begin);
+      chunks.push_back({routes[first], pass, begin, end, rows});
       begin = end;
     }
   }
@@ -41,7 +48,7 @@ ChunkedPass::ChunkedPass(const Rows& batch, std::vector<Chunk> chunks, const Dro
 
 DropoutKey ChunkedPass::key_of(const Chunk& chunk) const {
   DropoutKey key = dropout_;
-  key.first_row += static_cast<uint32_t>(chunk.number);
+  key.rows = chunk.rows;
   return key;
 }
 
@@ -121,7 +128,11 @@ Network::Output ChunkedPass::forward() {
   return whole;
 }
 
-void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gradients*>& gradients) {
+void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gradients*>& gradients,
+                           const LayerDone& layer_done) {
+  const bool is_one =
+      std::all_of(chunks_.begin(), chunks_.end(), [&](auto& chunk) { return chunk.route.set == chunks_[0].route.set; });
+  size_t left = chunks_.size();
   // First the chunks whose activations are still kept.
   for (const bool kept : {true, false}) {
     for (size_t i = 0; i < chunks_.size(); ++i) {
@@ -142,7 +153,8 @@ void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gr
       }
       with_input(batch_, chunk, [&](const Input& input) {
         if (!kept) run(chunk, input);
-        passes_[chunk.pass]->backward(input, key_of(chunk), part, *gradients[chunk.route.set]);
+        const LayerDone& done = is_one && --left == 0 ? layer_done : LayerDone();
+        passes_[chunk.pass]->backward(input, key_of(chunk), part, *gradients[chunk.route.set], done);
       });
     }
   }

@@ -12,7 +12,7 @@ struct Chunk {
   Route route;
   size_t pass;  // number of the run of columns with this route: each has activations of its own
   int64_t begin, end;
-  int64_t number;  // of its first row in the batch of all processes
+  MaskRows rows;  // their numbers
 };
 
 // Limits of a chunk; 0 = no limit.
@@ -38,8 +38,9 @@ class ChunkedPass {
   ChunkedPass(const Rows& batch, std::vector<Chunk> chunks, const DropoutKey& dropout, const Network::Wanted& wanted);
 
   Network::Output forward();
-  // `gradients`: by set.
-  void backward(const Network::Output& gradient, const std::vector<Gradients*>& gradients);
+  // `gradients`: by set. `layer_done` is called where all rows pass one network.
+  void backward(const Network::Output& gradient, const std::vector<Gradients*>& gradients,
+                const LayerDone& layer_done = {});
 
  private:
   Network::Output run(const Chunk& chunk, const Input& input) const;

@@ -78,12 +78,29 @@ Replicas::Logged Replicas::log(const LossValue& value, int64_t tokens, const std
   return out;
 }
 
-void Replicas::sum_gradients(TrainedSets& sets, int64_t step) {
-  const ProfileScope scope("communication");
+void Replicas::check_weights(TrainedSets& sets, int64_t step) {
   if (step % kComparedEvery == 0) compare_weights(sets, step);
-  for (auto& set : sets.all) {
-    if (set->used) set->sum_gradients(*ranks_);
+}
+
+GradientSums& Replicas::sums_of(TrainedSets& sets, size_t set) {
+  sums_.resize(sets.all.size());
+  if (sums_[set] == nullptr) sums_[set] = std::make_unique<GradientSums>(ranks_, *sets.all[set]);
+  return *sums_[set];
+}
+
+void Replicas::sum_gradients(TrainedSets& sets) {
+  const ProfileScope scope("communication");
+  for (size_t set = 0; set < sets.all.size(); ++set) {
+    if (sets.all[set]->used) sums_of(sets, set).finish();
   }
+}
+
+double Replicas::take_hidden_ms() {
+  double out = 0;
+  for (const auto& sums : sums_) {
+    if (sums != nullptr) out += sums->take_hidden_ms();
+  }
+  return out;
 }
 
 void Replicas::copy_weights(TrainedSets& sets) {

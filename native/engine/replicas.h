@@ -6,6 +6,7 @@
 
 #include "core/collective.h"
 #include "engine/chunks.h"
+#include "engine/gradient_sums.h"
 #include "engine/loss_pass.h"
 #include "engine/updater.h"
 
@@ -35,8 +36,14 @@ class Replicas {
   };
   Logged log(const LossValue& value, int64_t tokens, const std::vector<double>& requests);
 
-  // Sums the gradients of the sets that were used. `step`: the number of updates before.
-  void sum_gradients(TrainedSets& sets, int64_t step);
+  // Compares the weights of all ranks in some steps. `step`: the number of updates before.
+  void check_weights(TrainedSets& sets, int64_t step);
+  // The sums of the gradients of a set, which are begun in the backward pass.
+  GradientSums& sums_of(TrainedSets& sets, size_t set);
+  // Sums the gradients of the sets that were used.
+  void sum_gradients(TrainedSets& sets);
+  // See GradientSums.
+  double take_hidden_ms();
   // Gives all ranks the weights, and those of the losses, of rank 0.
   void copy_weights(TrainedSets& sets);
 
@@ -47,6 +54,7 @@ class Replicas {
   void compare_weights(TrainedSets& sets, int64_t step);
 
   std::shared_ptr<Collective> ranks_;
+  std::vector<std::unique_ptr<GradientSums>> sums_;  // by set
 };
 
 }  // namespace st

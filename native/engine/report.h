@@ -16,7 +16,9 @@ struct StepReport {
   double grad_norm = 0;
   int64_t updates = 0;
   int64_t skipped = 0;
-  double forward_ms = 0, backward_ms = 0, communication_ms = 0, optimizer_ms = 0;
+  double forward_ms = 0, backward_ms = 0, optimizer_ms = 0;
+  // Of several processes: waiting for sums of gradients, and sums that passed beside the backward pass.
+  double communication_ms = 0, hidden_ms = 0;
   int64_t tokens = 0;
   double mean_cosine = 0;
   std::optional<double> loss_scale;       // of a LossScaler, for the next batch

@@ -52,7 +52,6 @@ void Trained::set_groups(const std::map<std::string, int>& groups) {
   segments_ = std::move(merged);
 }
 
-// Segments in which gradients may differ from 0: of the token table only the rows that batches have read.
 std::vector<Trained::Segment> Trained::with_gradients() {
   std::vector<Segment> out;
   for (const Segment& segment : segments_) {
@@ -132,57 +131,6 @@ void Trained::drop_gradients() {
   }
   gradients_.forget();
   used = false;
-}
-
-void Trained::share_touched(Collective& ranks) {
-  const std::vector<int32_t>& touched = gradients_.touched();
-  constexpr int64_t kAll = -1;
-  at::Tensor count = at::empty({1}, at::kLong);
-  count.fill_(gradients_.all_touched() ? kAll : static_cast<int64_t>(touched.size()));
-  const at::Tensor counts = ranks.all_gather(count);
-  if (counts.min().item<int64_t>() == kAll) {
-    gradients_.touch_all();
-    return;
-  }
-  const auto most = counts.max().item<int64_t>();
-  if (most == 0) return;
-  at::Tensor own = at::zeros({most}, at::kInt);
-  std::copy(touched.begin(), touched.end(), own.mutable_data_ptr<int32_t>());
-  const at::Tensor all = ranks.all_gather(own);
-  const auto* rows = all.const_data_ptr<int32_t>();
-  for (int64_t rank = 0; rank < ranks.size(); ++rank, rows += most) {
-    gradients_.touch(std::vector<int32_t>(rows, rows + counts[rank].item<int64_t>()));
-  }
-}
-
-void Trained::sum_gradients(Collective& ranks) {
-  const bool by_row = std::any_of(segments_.begin(), segments_.end(), [](const Segment& each) { return each.table; });
-  if (by_row) share_touched(ranks);
-  std::vector<Segment> rows;
-  int64_t numbers = 0;
-  for (const Segment& segment : with_gradients()) {
-    if (segment.group < 0) continue;
-    if (segment.table && !gradients_.all_touched()) {
-      rows.push_back(segment);
-      numbers += segment.end - segment.begin;
-    } else {
-      ranks.all_reduce(gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin));
-    }
-  }
-  if (numbers == 0) return;
-  at::Tensor packed = at::empty({numbers}, gradients_.flat().options());
-  const auto copy = [&](bool back) {
-    int64_t at = 0;
-    for (const Segment& segment : rows) {
-      const int64_t count = segment.end - segment.begin;
-      const at::Tensor here = gradients_.flat().narrow(0, segment.begin, count), there = packed.narrow(0, at, count);
-      (back ? here : there).copy_(back ? there : here);
-      at += count;
-    }
-  };
-  copy(false);
-  ranks.all_reduce(packed);
-  copy(true);
 }
 
 int64_t Trained::checksum() const {

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/collective.h"
 #include "optim/lazy_rows.h"
 #include "optim/optimizer.h"
 
@@ -28,8 +27,6 @@ class Trained {
               bool keep_gradients);
   // Replaces an update.
   void drop_gradients();
-  // Sums the gradients over all ranks, of the token table only the rows that a rank has read.
-  void sum_gradients(Collective& ranks);
   // Of the trained weights, without the token table, whose updates may be postponed. Equal weights have equal ones.
   int64_t checksum() const;
 
@@ -56,18 +53,19 @@ class Trained {
   int64_t updates() const;
   void set_updates(int64_t updates);
 
-  bool used = false;  // whether a batch since the last update used it
-
- private:
+  // Neighbours of one group in the flat buffers.
   struct Segment {
     int64_t begin, end;
     int group;
     bool table;  // whether it is the token table, or rows of it
   };
+  const std::vector<Segment>& segments() const { return segments_; }
+  // Those in which gradients may differ from 0: of the token table only the rows that batches have read.
   std::vector<Segment> with_gradients();
-  // Notes the rows of the token table that other ranks have read.
-  void share_touched(Collective& ranks);
 
+  bool used = false;  // whether a batch since the last update used it
+
+ private:
   Parameters& parameters_;
   std::string prefix_;
   Gradients gradients_;

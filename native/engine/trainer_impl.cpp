@@ -183,7 +183,13 @@ void Trainer::Impl::backward(Pending& pending, const LossGradients& found, const
   }
   std::vector<Gradients*> gradients;
   for (const auto& set : sets.all) gradients.push_back(&set->gradients());
-  pending.pass->backward(found.outputs, gradients);
+  if (replicas && options.update) {
+    replicas->check_weights(sets, step);
+    GradientSums& sums = replicas->sums_of(sets, pending.routes[0].set);
+    pending.pass->backward(found.outputs, gradients, [&](int64_t layer) { sums.layer_done(layer); });
+  } else {
+    pending.pass->backward(found.outputs, gradients);
+  }
   own.used = true;
   // A network that no column passes is not updated: in Python its parameters have no gradient.
   for (const Route& route : pending.routes) sets.all[route.set]->used = true;
@@ -213,6 +219,7 @@ std::optional<StepReport> Trainer::Impl::finish(const RoutedBatch& batch, const 
                                                 const LossValue& value, const StepOptions& options) {
   int64_t tokens = batch.tokens();
   if (replicas) {
+    const Timer timer(counted.communication_ms);
     const Replicas::Logged logged = replicas->log(value, tokens, options.requests);
     updater->add(logged.value);
     tokens = logged.tokens;
@@ -228,7 +235,8 @@ std::optional<StepReport> Trainer::Impl::finish(const RoutedBatch& batch, const 
     const ProfileScope scope("optimizer");
     if (replicas) {
       const Timer timer(counted.communication_ms);
-      replicas->sum_gradients(sets, step);
+      replicas->sum_gradients(sets);
+      counted.hidden_ms += replicas->take_hidden_ms();
     }
     const Timer timer(counted.optimizer_ms);
     updater->update(sets, options.rates);

@@ -128,7 +128,7 @@ void TrainingPass::add_rows(const ParameterRows& rows, const at::Tensor& d_KD, G
 }
 
 void TrainingPass::backward(const Input& input, const DropoutKey& dropout, const Network::Output& gradient,
-                            Gradients& gradients) {
+                            Gradients& gradients, const LayerDone& layer_done) {
   std::vector<at::Tensor> d_layers_TD;  // outputs of all layers, or of the last one
   for (size_t i = 0; i < cuts_.size(); ++i) {
     const Cut& cut = cuts_[i];
@@ -154,7 +154,8 @@ void TrainingPass::backward(const Input& input, const DropoutKey& dropout, const
   d_layers_TD.back() = at::Tensor();
   if (d_layers_TD.size() == 1) d_layers_TD.clear();
   gradients.touch(input.batch.ids);
-  const Pass pass{input, network_.parameters_, workspace_, true, dropout, wanted_.drops, wanted_.recompute};
+  Pass pass{input, network_.parameters_, workspace_, true, dropout, wanted_.drops, wanted_.recompute};
+  if (layer_done) pass.layer_done = &layer_done;
   network_.model_->backward(pass, *kept_, gradients, d_x_TD, d_layers_TD);
   forget();
 }

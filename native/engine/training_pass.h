@@ -25,7 +25,8 @@ class TrainingPass {
   Network::Output forward(const Input& input, const DropoutKey& dropout, const Network::Wanted& wanted);
   // Takes the input and the key of forward(). `gradient`: that of the outputs of forward(); undefined where there is
   // none. Adds to `gradients`.
-  void backward(const Input& input, const DropoutKey& dropout, const Network::Output& gradient, Gradients& gradients);
+  void backward(const Input& input, const DropoutKey& dropout, const Network::Output& gradient, Gradients& gradients,
+                const LayerDone& layer_done = {});
 
  private:
   // The heads on the states of a layer, which are leaves; or on those of all layers, where a head reads them.

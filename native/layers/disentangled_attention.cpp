@@ -79,20 +79,23 @@ Weight DisentangledAttention::weight(const Pass& pass) const {
   return {value_OI, packed_OI.defined() ? &packed_OI : nullptr, pass.workspace};
 }
 
-// The factors of the dropout of positions, or undefined: those of a row of as many tokens.
-at::Tensor DisentangledAttention::dropout_RD(const Pass& pass, int64_t count) const {
-  const Dropout dropout = pass.dropout_at(site_ + 1, positions_.dropout);
+// The factors of the dropout of positions, or undefined. Positions belong to no row: all parts of a batch have the
+// masks that its first row would have, if its tokens were those of the table.
+at::Tensor DisentangledAttention::dropout_RD(const Pass& pass, const Range& range) const {
+  Dropout dropout = pass.dropout_at(site_ + 1, positions_.dropout);
   if (!dropout.active()) return {};
+  dropout.rows = {};
   Rows row;
-  row.ids.assign(static_cast<size_t>(count), 0);
-  row.offsets = {0, static_cast<int32_t>(count)};
-  return dropout_multiplier_TD(dropout, Input(row, pass.input.ids_T.device()), shape_.width, pass.master());
+  row.ids.assign(static_cast<size_t>(range.first + range.count), 0);
+  row.offsets = {0, static_cast<int32_t>(row.ids.size())};
+  const Input table(row, pass.input.ids_T.device());
+  return dropout_multiplier_TD(dropout, table, shape_.width, pass.master()).narrow(0, range.first, range.count);
 }
 
 void DisentangledAttention::project_positions(const Pass& pass, const Range& range, Kept& kept) const {
   at::Tensor x_RD = pass.parameters.master(positions_.table).narrow(0, range.first, range.count);
   if (positions_.norm) x_RD = reference::normalize(x_RD, positions_.norm->weights(pass)).out_TD;
-  const at::Tensor factors_RD = dropout_RD(pass, range.count);
+  const at::Tensor factors_RD = dropout_RD(pass, range);
   if (factors_RD.defined()) x_RD = x_RD * factors_RD;
   const int64_t x = shape_.width;
   kept.positions_RD = x_RD.to(pass.compute());
@@ -135,7 +138,7 @@ void DisentangledAttention::positions_backward(const Pass& pass, Gradients& grad
   }
   if (gradients[bias_].defined()) gradients[bias_].narrow(0, 0, 2 * x).add_(d_RI.sum(at::IntArrayRef{0}));
   at::Tensor d_RD = at::matmul(d_RI, pass.parameters.value(weight_).narrow(0, 0, 2 * x).to(master));
-  const at::Tensor factors_RD = dropout_RD(pass, range.count);
+  const at::Tensor factors_RD = dropout_RD(pass, range);
   if (factors_RD.defined()) d_RD = d_RD * factors_RD;
   const at::Tensor table_RD = pass.parameters.master(positions_.table).narrow(0, range.first, range.count);
   if (positions_.norm) {

@@ -62,7 +62,7 @@ class DisentangledAttention {
   // Of a query `distance` tokens after its key.
   int64_t place_of(int64_t distance) const;
   Weight weight(const Pass& pass) const;
-  at::Tensor dropout_RD(const Pass& pass, int64_t count) const;
+  at::Tensor dropout_RD(const Pass& pass, const Range& range) const;
   void project_positions(const Pass& pass, const Range& range, Kept& kept) const;
   void positions_backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Range& range,
                           const PositionPair& d_positions) const;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+
 #include "core/parameters.h"
 #include "core/philox.h"
 #include "core/workspace.h"
@@ -13,6 +16,10 @@ struct Memory {
   const Input& input;
   at::Tensor x_SD, d_x_SD;
 };
+
+// Called on the way back with the number of a layer: nothing is added any more to its gradients and to those of the
+// layers above it.
+using LayerDone = std::function<void(int64_t layer)>;
 
 // A pass of a batch through a network. Without `training`, nothing is kept for a backward pass and nothing is
 // dropped.
@@ -29,6 +36,7 @@ struct Pass {
   bool outputs = false;            // keep the outputs of each layer, also without a backward pass
   const Memory* memory = nullptr;  // of a decoder
   bool keeps_packed = true;        // packed copies of weights, as large as these, for later passes; not in training
+  const LayerDone* layer_done = nullptr;
 
   bool keeps_outputs() const { return training || outputs; }
 

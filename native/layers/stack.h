@@ -117,6 +117,7 @@ struct Stack {
           pass.recompute ? layers[i].forward(pass, kept.streams[i], kept.streams[i + 1]) : std::move(kept.layers[i]);
       d = layers[i].backward(pass, gradients, of, d);
       add_output(i, d.sum_TD);
+      if (pass.layer_done != nullptr) (*pass.layer_done)(static_cast<int64_t>(i));
     }
     if (to_first_norm) first_norm->backward(pass, gradients, kept.first_norm, kept.streams[0].sum_TD, d);
     if (to_embeddings) embeddings.backward(pass, gradients, kept.embeddings, d.sum_TD);

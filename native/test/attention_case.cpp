@@ -68,7 +68,7 @@ AttentionCase::AttentionCase(const AttentionSetup& setup, const std::vector<int>
       call{.queries = rows_of(query_input),
            .keys = rows_of(key_input),
            .shape = setup.shape,
-           .dropout = dropout > 0 ? Dropout(DropoutKey(5, 6, 7, 3), 9, dropout) : Dropout(),
+           .dropout = dropout > 0 ? Dropout(key_of_part(), 9, dropout) : Dropout(),
            .bias = setup.biased ? &bias : nullptr} {
   constexpr int64_t kUnused = 3;
   const int64_t tokens = query_batch.tokens(), keys = key_batch.tokens();

@@ -27,6 +27,14 @@ TEST(Collective, SumsGathersCopiesAndExchanges) {
       EXPECT_EQ(numbers[909].item<double>(), 909 * times);
       EXPECT_EQ(numbers[910].item<double>(), 910 * (rank + 1)) << "beside the range";
 
+      // Several at once, which are waited for in any order.
+      const at::Tensor more = at::full({70000}, rank + 1, at::kDouble);
+      auto first = ranks->begin_all_reduce(more.narrow(0, 0, 10));
+      auto second = ranks->begin_all_reduce(more.narrow(0, 10, 69990));
+      second->wait();
+      first->wait();
+      EXPECT_TRUE(more.eq(times).all().item<bool>());
+
       const at::Tensor all = ranks->all_gather(at::full({2, 3}, ranks->rank(), at::kInt));
       ASSERT_EQ(all.sizes(), at::IntArrayRef({size, 2, 3}));
       for (int64_t other = 0; other < size; ++other) EXPECT_EQ(all[other].sum().item<int64_t>(), 6 * other);
@@ -108,6 +116,19 @@ TEST(Collective, TellsWhyARankHasEnded) {
   for (const size_t rank : {0, 2}) {
     EXPECT_NE(failures[rank].find("rank 1 has ended: a full disk ("), std::string::npos) << failures[rank];
   }
+}
+
+TEST(Collective, NamesWhoEndedWhileSumsWereUnderWay) {
+  const int64_t port = free_port();
+  const auto failures = in_threads(2, [&](int64_t rank) {
+    const auto ranks = Collective::join(member(rank, 2, port));
+    if (rank == 1) return ranks->leave("no power");
+    const at::Tensor numbers = at::full({100000}, 1.0);
+    const auto first = ranks->begin_all_reduce(numbers.narrow(0, 0, 50000));
+    const auto second = ranks->begin_all_reduce(numbers.narrow(0, 50000, 50000));
+    first->wait();
+  });
+  EXPECT_NE(failures[0].find("rank 1 has ended: no power ("), std::string::npos) << failures[0];
 }
 
 TEST(Collective, NamesARankThatIsSilent) {

@@ -109,7 +109,7 @@ TEST_F(CudaDevice, AttentionDropsTheSameAgainAndInTheBackwardPass) {
     for (const std::vector<int>& lengths : {kShort, kLong}) {
       SCOPED_TRACE(std::string(c10::toString(type)) + ", longest " + std::to_string(lengths[1]));
       const PackedBatch batch = batch_of(lengths);
-      const Dropout dropout(DropoutKey(1, 2, 3, 4), 5, 0.3), other(DropoutKey(1, 2, 3, 4), 6, 0.3);
+      const Dropout dropout(key_of_part(), 5, 0.3), other(key_of_part(), 6, 0.3);
       const Attended one = attend(batch, device_, type, dropout, false);
       expect_close(attend(batch, device_, type, dropout, false).out, one.out, 1e-6, "again");
       EXPECT_GT(relative_difference(attend(batch, device_, type, other, false).out, one.out), 1e-2);
@@ -133,7 +133,7 @@ struct Normed {
 Normed norm_on(at::Device device, at::ScalarType type, int64_t width, double probability) {
   const PackedBatch batch = batch_of({1, 5, 200, 2000});  // more tokens than one round of all blocks
   const Input input(batch, device);
-  DropoutMask mask = mask_for(Dropout(DropoutKey(1, 2, 3, 4), 5, probability), batch.tokens(), width);
+  DropoutMask mask = mask_for(Dropout(key_of_part(), 5, probability), batch.tokens(), width);
   if (mask.kept_TM.defined()) mask.kept_TM = mask.kept_TM.to(device);
   const auto there = [&](at::IntArrayRef shape, at::ScalarType t, uint64_t seed) {
     return random_tensor(shape, t, seed).to(device);

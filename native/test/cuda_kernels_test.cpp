@@ -37,7 +37,7 @@ T* raw(const at::Tensor& tensor) {
 }
 
 TEST(CudaKernels, MasksAreThoseOfTheOtherDevices) {
-  const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, 0.3);
+  const Dropout dropout(key_of_part(), 9, 0.3);
   for (uint32_t row : {0u, 4u}) {
     for (uint32_t position : {0u, 17u}) {
       cuda::TokenDropout masks(site_of(dropout), row, position);

@@ -108,6 +108,18 @@ TEST(Dropout, ReplaysAndCountsRowsFromTheFirstOfTheBatch) {
   }
 }
 
+TEST(Dropout, RowsOfAPartHaveTheNumbersOfTheWholeBatch) {
+  const Dropout whole(DropoutKey(5, 6, 7, 3), 4, kProbability), part(key_of_part(), 4, kProbability);
+  // Of columns of six rows each: the third and fourth of every column but the very first one.
+  const std::vector<uint32_t> numbers = {3, 8, 9, 14, 15};
+  for (uint32_t row = 0; row < numbers.size(); ++row) {
+    for (uint32_t i = 0; i < 200; ++i) {
+      EXPECT_EQ(part.multiplier(row, 5, i), whole.multiplier(numbers[row], 5, i));
+      EXPECT_EQ(part.attention_multiplier(row, 1, 5, i), whole.attention_multiplier(numbers[row], 1, 5, i));
+    }
+  }
+}
+
 // The bits of a mask as [T, width] of bool.
 at::Tensor kept(const DropoutMask& mask, int64_t width) {
   at::Tensor out = at::zeros({mask.kept_TM.size(0), width}, at::kBool);

@@ -45,7 +45,7 @@ std::vector<Case> cases() {
   for (at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
     for (int64_t width : kWidths) {
       for (double probability : {0.0, 0.1}) {
-        const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, probability);
+        const Dropout dropout(key_of_part(), 9, probability);
         const std::string name = std::string(c10::toString(type)) + ", width " + std::to_string(width) + ", dropout " +
                                  std::to_string(probability);
         out.push_back({type, width, dropout, NormKind::kLayer, false, name});

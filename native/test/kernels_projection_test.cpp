@@ -42,7 +42,7 @@ TEST(Kernels, LinearGate) {
               SCOPED_TRACE(std::string(c10::toString(type)) + ", width " + std::to_string(width) + ", dropout " +
                            std::to_string(dropped) + ", first " + std::to_string(first));
               const GateShape gate{activation, first};
-              const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, dropped);
+              const Dropout dropout(key_of_part(), 9, dropped);
               const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
                                value = random_tensor({2 * width, 64}, type, 2, 0.3),
                                bias = biased ? random_tensor({2 * width}, master, 3) : at::Tensor();
@@ -84,7 +84,7 @@ TEST(Kernels, LinearActivation) {
         for (const bool biased : {false, true}) {
           SCOPED_TRACE(std::string(c10::toString(type)) + ", width " + std::to_string(width) + ", dropout " +
                        std::to_string(dropped));
-          const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, dropped);
+          const Dropout dropout(key_of_part(), 9, dropped);
           const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
                            value = random_tensor({width, 64}, type, 2, 0.3),
                            bias = biased ? random_tensor({width}, master, 3) : at::Tensor();
@@ -111,7 +111,7 @@ TEST(Kernels, Drop) {
   Call call;
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
     for (const int64_t width : {1, 16, 129, 300}) {
-      const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, 0.3);
+      const Dropout dropout(key_of_part(), 9, 0.3);
       const at::Tensor x = random_tensor({call.tokens, width}, type, 1), other = random_tensor(x.sizes(), type, 2);
       at::Tensor one = x.clone(), two = other.clone(), e_one = x.clone(), e_two = other.clone(), alone = x.clone();
       drop(call.input, dropout, one, two);
@@ -168,7 +168,7 @@ TEST(Kernels, LinearBranchNorm) {
         const auto vector = [&](uint64_t seed) { return random_tensor({width}, master, seed) + 1; };
         const NormWeights branch{vector(1), rms ? at::Tensor() : vector(2), 1e-3, kind},
             norm{vector(3), rms ? at::Tensor() : vector(4), 1e-6, kind};
-        const DropoutMask mask = mask_for(Dropout(DropoutKey(5, 6, 7, 3), 9, rms ? 0.2 : 0), call.tokens, width);
+        const DropoutMask mask = mask_for(Dropout(key_of_part(), 9, rms ? 0.2 : 0), call.tokens, width);
         const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
                          value = random_tensor({width, 64}, type, 2, 0.3), bias = rms ? at::Tensor() : vector(5),
                          residual = random_tensor({call.tokens, width}, type, 6);

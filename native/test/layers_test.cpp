@@ -175,6 +175,32 @@ TEST(Differences, DisentangledAttentionLayer) {
   }
 }
 
+// Dropout of positions, too, whose range of the table is that of the longest row.
+TEST(DisentangledAttention, APartOfABatchHasTheMasksOfTheWhole) {
+  Parameters parameters;
+  Layout& layout = parameters.layout;
+  const RelativePositions positions{.table = layout.add("rel", {8, kWidth}, Group::kDecay),
+                                    .norm = {},
+                                    .span = 4,
+                                    .buckets = 0,
+                                    .max_distance = 8,
+                                    .dropout = 0.3};
+  const OutputBlock output = output_of(layout, kWays[0], kWidth);
+  const DisentangledAttention attention(layout, "self.", {2, kWidth}, positions, 0.3, 1, output);
+  BlockCheck check(parameters);
+  const auto forward = [&](const Pass& pass, const at::Tensor& x_TD) {
+    const Stream out = attention.take_stream(pass);
+    attention.forward(pass, Stream(x_TD), out);
+    return out.x_TD.clone();
+  };
+  const at::Tensor whole = forward(check.pass(), check.x);
+  const PackedBatch last = batch_of({2});
+  const Input input(last, at::kCPU);
+  Pass part{input, parameters, check.workspace, true, DropoutKey(1, 2, 3)};
+  part.dropout.rows.before = 2;
+  expect_close(forward(part, check.x.narrow(0, 6, 2)), whole.narrow(0, 6, 2), 1e-14, "the last row");
+}
+
 TEST(DisentangledAttention, BucketsAreThoseOfTransformers) {
   const std::vector<std::pair<int64_t, int64_t>> expected = {{-511, -255}, {-200, -169}, {-128, -128}, {-5, -5},
                                                              {0, 0},       {128, 128},   {129, 129},   {130, 130},

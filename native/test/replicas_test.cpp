@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/features.h"
+#include "core/profile.h"
 #include "ranks.h"
 #include "training.h"
 
@@ -45,13 +46,32 @@ struct Case {
   PackedBatch batch;
   bool gathers = false;
   StepOptions options = kGradientsOnly;
+  Config::Object model = {};  // changes of its config
+  double width = 12;          // of its embeddings
+  int64_t accumulated = 1;    // batches to a step: the same one again
 };
+
+std::shared_ptr<Encoder> encoder_for(const Case& c, const std::string& dtype) {
+  Config::Object config{{"hidden_dropout_prob", 0.2}, {"attention_probs_dropout_prob", 0.2}};
+  for (const auto& [key, value] : c.model) config[key] = value;
+  auto encoder = std::make_shared<Encoder>(tiny_bert({pooling({"mean"}), dense(c.width, 6, "tanh")}, dtype, config));
+  load_weights(*encoder, random_weights(*encoder, 1));
+  return encoder;
+}
+
+std::optional<StepReport> step(const Case& c, Trainer& trainer, const PackedBatch& batch, double rate) {
+  StepOptions options = c.options;
+  options.rates = {rate};
+  for (int64_t i = 1; i < c.accumulated; ++i) trainer.step(batch, options);
+  options.update = true;
+  return trainer.step(batch, options);
+}
 
 // Loss and gradients of one batch, then the weights after three updates.
 Outcome train(const Case& c, const PackedBatch& batch, const std::string& dtype,
               const std::shared_ptr<Collective>& ranks) {
   const auto trainer_of = [&] {
-    const auto encoder = encoder_of(dtype, {{"hidden_dropout_prob", 0.2}, {"attention_probs_dropout_prob", 0.2}});
+    const auto encoder = encoder_for(c, dtype);
     TrainerSpec spec = spec_of(c.loss);
     spec.losses[0].gathers = c.gathers;
     spec.ranks = ranks;
@@ -60,22 +80,14 @@ Outcome train(const Case& c, const PackedBatch& batch, const std::string& dtype,
   Outcome out;
   {
     const auto [encoder, trainer] = trainer_of();
-    StepOptions update = c.options;
     // The sum of gradients is a part of an update: one that moves nothing keeps the first moments, a tenth of them.
-    update.update = true;
-    update.rates = {0};
-    const auto report = trainer->step(batch, update);
+    const auto report = step(c, *trainer, batch, 0);
     out.loss = report->loss;
     out.norm = report->grad_norm;
     out.gradients = dump_weights<double>(*trainer, "exp_avg.");
   }
   const auto [encoder, trainer] = trainer_of();
-  for (int step = 0; step < 3; ++step) {
-    StepOptions update = c.options;
-    update.update = true;
-    update.rates = {1e-3};
-    trainer->step(batch, update);
-  }
+  for (int i = 0; i < 3; ++i) step(c, *trainer, batch, 1e-3);
   out.weights = dump_weights<double>(*encoder);
   return out;
 }
@@ -93,6 +105,13 @@ double difference(const std::map<std::string, std::vector<double>>& a,
   return largest / scale;
 }
 
+// A model some of whose layers are sent by themselves.
+Case wide(Case c) {
+  c.model = {{"hidden_size", 64.0}, {"num_attention_heads", 2.0}, {"num_hidden_layers", 5.0}};
+  c.width = 64;
+  return c;
+}
+
 std::vector<Case> cases() {
   PackedBatch pairs = batch_of({5, 1, 12, 3, 4, 2, 20, 1, 7, 7, 2, 9, 3, 3, 8, 6}, 11, 2, 2);
   PackedBatch scored = pairs, classified = pairs;
@@ -105,7 +124,9 @@ std::vector<Case> cases() {
           {loss_of("SoftmaxLoss", {{"numLabels", 3.0}}), classified},
           {loss_of("CosineSimilarityLoss"), scored, false, chunked},
           {ranking, pairs, true},
-          {ranking, pairs, true, chunked}};
+          {ranking, pairs, true, chunked},
+          wide({ranking, pairs, true}),
+          wide({.loss = ranking, .batch = pairs, .gathers = true, .options = chunked, .accumulated = 2})};
 }
 
 // Several ranks make the update of one process with the whole batch: dropout on, clipping by the norm over all, the
@@ -149,6 +170,28 @@ TEST(Replicas, NegativesOfOtherRanksCount) {
     return loss;
   };
   EXPECT_GT(std::abs(loss_with(true) - loss_with(false)), 0.05);
+}
+
+int64_t calls(const Profile& profile, const std::string& name) {
+  int64_t out = 0;
+  for (const Profile::Part& part : profile.parts) out += part.name == name ? part.calls : 0;
+  return out;
+}
+
+TEST(Replicas, AllColumnsPassTheEncoderAtOnceAndTheLastBatchOfAStepSendsLayersEarly) {
+  Case c = wide(cases()[3]);
+  c.accumulated = 3;
+  ASSERT_TRUE(profile_start());
+  with_ranks(2, [&](const std::shared_ptr<Collective>& ranks) {
+    TrainerSpec spec = spec_of(c.loss);
+    spec.losses[0].gathers = true;
+    spec.ranks = ranks;
+    Trainer trainer(encoder_for(c, "float32"), spec);
+    step(c, trainer, part_of(c.batch, ranks->rank(), 2), 1e-3);
+  });
+  const Profile profile = profile_stop();
+  EXPECT_EQ(calls(profile, "attention"), 2 * 3 * 5);
+  EXPECT_EQ(calls(profile, "communication, begun"), 2 * 3) << "two, two and one of five layers";
 }
 
 TEST(Replicas, StopWhereWeightsDiffer) {

@@ -117,6 +117,12 @@ void expect_autograd(const std::function<at::Tensor(const std::vector<at::Tensor
   }
 }
 
+DropoutKey key_of_part() {
+  DropoutKey out(5, 6, 7, 3);
+  out.rows = {.before = 1, .column = 2, .skipped = 2, .others = 4};
+  return out;
+}
+
 EncoderSpec tiny_bert(const std::vector<Config>& modules, const std::string& dtype, const Config::Object& changes) {
   Config::Object config{{"hidden_size", 12.0},
                         {"num_hidden_layers", 2.0},

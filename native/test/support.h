@@ -26,6 +26,10 @@ PackedBatch batch_of(const std::vector<int>& lengths, int64_t vocabulary = 11, i
 // With memory for the mask of [tokens, width] where the dropout is active, as Pass::mask_at.
 DropoutMask mask_for(const Dropout& dropout, int64_t tokens, int64_t width);
 
+// The key of a pass over a part of a batch: from the second row on, those that the second of three processes has, two
+// in each column.
+DropoutKey key_of_part();
+
 // |actual - expected| <= tolerance * the largest |expected| in every element. Undefined tensors equal each other.
 void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what);
 // The largest difference, relative to the largest entry of `expected`.

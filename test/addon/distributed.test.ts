@@ -21,12 +21,16 @@ const steps = { maxSteps: 8 }
 for (const loss of ['cosine', 'gathered'] as const) {
   for (const miniBatchSize of [null, 4]) {
     test(`two processes learn as one with the whole batch: ${loss}, mini-batches of ${miniBatchSize}`, async (t) => {
-      const args = { ...steps, miniBatchSize, dataloaderDropLast: true }
+      const args = { ...steps, miniBatchSize, dataloaderDropLast: true, logTimings: true }
       const [one] = await train({ loss, args: { ...args, perDeviceTrainBatchSize: 16 } }, 1)
       const two = await train({ loss, args: { ...args, perDeviceTrainBatchSize: 8 } }, 2)
       t.is(one!.losses!.length, 8, one!.error)
-      for (const { losses, weights, error } of two) {
+      for (const { losses, weights, error, keys } of two) {
         t.is(losses?.length, 8, error)
+        for (const key of ['time_communication', 'time_hidden']) {
+          t.true(keys!.includes(key), key)
+          t.false(one!.keys!.includes(key), key)
+        }
         t.is(weights, two[0]!.weights, 'the same bits on both')
         t.deepEqual(losses, two[0]!.losses)
         for (const [i, value] of losses!.entries()) {

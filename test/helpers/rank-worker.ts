@@ -50,6 +50,8 @@ export interface RankAnswer {
   saved?: string[]
   evaluated?: number
   metrics?: number[]
+  /** Keys of the first record. */
+  keys?: string[]
   /** All numbers of the last evaluation. */
   evaluation?: Record<string, number>
   /** Anchors of the rows of a stream that this process has read. */
@@ -104,6 +106,7 @@ async function run(request: RankRequest): Promise<RankAnswer> {
   const found: number[] = []
   const metrics: number[] = []
   const saved: string[] = []
+  let keys: string[] | undefined
   let evaluated = 0
   let last: Record<string, number> = {}
   await using model = await SentenceTransformer.load(request.model)
@@ -145,7 +148,10 @@ async function run(request: RankRequest): Promise<RankAnswer> {
     progress: false,
     callbacks: [
       {
-        onLog: ({ loss }) => void (loss !== undefined && found.push(loss)),
+        onLog: (record) => {
+          keys ??= Object.keys(record)
+          if (record.loss !== undefined) found.push(record.loss)
+        },
         onEvaluate: (numbers) => {
           metrics.push(numbers.eval_spearman_cosine!)
           last = Object.fromEntries(Object.entries(numbers).filter(([name]) => !/runtime|per_second/.test(name)))
@@ -182,7 +188,7 @@ async function run(request: RankRequest): Promise<RankAnswer> {
       steps: result.globalStep,
       weights: hash.digest('hex'),
       saved,
-      ...{ evaluated, metrics, encoded, evaluation: last, read },
+      ...{ evaluated, metrics, encoded, evaluation: last, read, keys: keys ?? [] },
     }
   } catch (error) {
     process.exitCode = 1

@@ -46,6 +46,14 @@ test('data, tokenising and waiting are told apart; the engine adds its own', asy
   t.deepEqual(Object.values(timings.take()), [0, 0, 0, 0, 0, 0, 0])
 })
 
+test('several processes: waiting for sums, and sums beside the backward pass', (t) => {
+  const timings = new Timings(() => 0)
+  timings.add({ ...REPORT, communication: 20, hidden: 70 })
+  timings.add({ ...REPORT, communication: 10, hidden: 30 })
+  t.like(timings.take(), { time_communication: 0.03, time_hidden: 0.1 })
+  t.like(timings.take(), { time_communication: 0, time_hidden: 0 })
+})
+
 test('time without steps does not slow the tokens down', async (t) => {
   const { now, spend } = clock()
   const timings = new Timings(now)

@@ -6,11 +6,15 @@ export interface TimedReport {
   /** Milliseconds. */
   times: { forward: number; backward: number; optimizer: number }
   tokens: number
+  /** With several processes. */
+  communication?: number
+  hidden?: number
 }
 
 /**
  * Where the time of a run goes. `data` and `tokenize` run beside the engine's `forward`, `backward` and `optimizer`. `wait` is how
- * long training waited for batches: the part of the first two that the engine's work did not hide.
+ * long training waited for batches: the part of the first two that the engine's work did not hide. With several processes, `communication` is how
+ * long the engine waited for sums of gradients, and `hidden` how long they passed beside its backward pass.
  */
 export class Timings {
   readonly #now: () => number
@@ -20,6 +24,8 @@ export class Timings {
   #forward = 0
   #backward = 0
   #optimizer = 0
+  #communication: number | undefined
+  #hidden = 0
   #tokens = 0
   #running = 0
   #since: number | undefined
@@ -62,10 +68,12 @@ export class Timings {
     }
   }
 
-  add({ times, tokens }: TimedReport): void {
+  add({ times, tokens, communication, hidden = 0 }: TimedReport): void {
     this.#forward += times.forward
     this.#backward += times.backward
     this.#optimizer += times.optimizer
+    if (communication !== undefined) this.#communication = (this.#communication ?? 0) + communication
+    this.#hidden += hidden
     this.#tokens += tokens
   }
 
@@ -82,11 +90,16 @@ export class Timings {
       time_forward: seconds(this.#forward),
       time_backward: seconds(this.#backward),
       time_optimizer: seconds(this.#optimizer),
+      ...(this.#communication !== undefined && {
+        time_communication: seconds(this.#communication),
+        time_hidden: seconds(this.#hidden),
+      }),
       time_wait: seconds(this.#wait),
       tokens_per_second: this.#running > 0 ? roundTo((this.#tokens / this.#running) * 1000, 3) : 0,
     }
     this.#making = this.#tokenize = this.#wait = this.#running = 0
-    this.#forward = this.#backward = this.#optimizer = this.#tokens = 0
+    this.#forward = this.#backward = this.#optimizer = this.#hidden = this.#tokens = 0
+    if (this.#communication !== undefined) this.#communication = 0
     return record
   }
 

@@ -4,6 +4,7 @@
 
 #include "ops/cpu/attention_block.inl"
 #include "ops/cpu/lanes.inl"
+#include "ops/cpu/mask_row.inl"
 
 typedef uint64_t Wide __attribute__((vector_size(kRegister)));
 
@@ -80,7 +81,7 @@ static void draw_attention_mask(const Dropout& dropout, uint32_t row, uint32_t h
   const auto low = [](uint64_t x) { return static_cast<uint32_t>(x); };
   const auto high = [](uint64_t x) { return static_cast<uint32_t>(x >> 32); };
   const uint32_t key0 = low(dropout.key), key1 = high(dropout.key), site = dropout.site | head << 16;
-  const uint64_t of_row = uint64_t{kPhilox[1]} * (dropout.first_row + row);
+  const uint64_t of_row = uint64_t{kPhilox[1]} * mask_row(dropout, row);
   Wide of_query[kVectors];  // the product of the second round
   for (int v = 0; v < kVectors; ++v) {
     Wide x{};

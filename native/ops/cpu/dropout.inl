@@ -2,13 +2,14 @@
 
 // The masks of dropout (core/philox.h is the reference). Included by the kernels that need them.
 
+#include "ops/cpu/mask_row.inl"
 #include "ops/cpu/simd.inl"
 
 constexpr int kDraw = 128;  // columns of one group: 8 words of 16 bits
 constexpr int32_t kBits[16] = {1,      1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
                                1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
 
-// kept[w] bit l: whether column 128 * group + 16 * w + l is kept.
+// `row`: of mask_row. kept[w] bit l: whether column 128 * group + 16 * w + l is kept.
 #if defined(__AVX512F__)
 ST_INLINE void draw_kept(const Dropout& dropout, uint32_t row, uint32_t position, uint32_t head, uint32_t group,
                          uint16_t* kept) {
@@ -24,7 +25,7 @@ ST_INLINE void draw_kept(const Dropout& dropout, uint32_t row, uint32_t position
   for (int half = 0; half < 2; ++half) {
     x0[half] = lane + (group * 16 + half * 8);
     x1[half] = zero + position;
-    x2[half] = zero + (dropout.first_row + row);
+    x2[half] = zero + row;
     x3[half] = zero + (dropout.site | head << 16);
   }
   uint32_t k0 = static_cast<uint32_t>(dropout.key), k1 = static_cast<uint32_t>(dropout.key >> 32);
@@ -57,7 +58,7 @@ ST_INLINE void draw_kept(const Dropout& dropout, uint32_t row, uint32_t position
   for (int l = 0; l < L; ++l) {
     x0[l] = group * 16 + l;
     x1[l] = position;
-    x2[l] = dropout.first_row + row;
+    x2[l] = row;
     x3[l] = dropout.site | head << 16;
   }
   uint32_t k0 = static_cast<uint32_t>(dropout.key), k1 = static_cast<uint32_t>(dropout.key >> 32);
@@ -114,8 +115,9 @@ ST_INLINE int64_t words_of(int64_t width) {
 
 // The mask of one token (DropoutMask of ops/dropout.h).
 ST_INLINE void draw_mask(const Dropout& dropout, uint32_t row, uint32_t position, int64_t width, uint16_t* mask) {
+  const uint32_t number = mask_row(dropout, row);
   for (int64_t group = 0; group * kDraw < width; ++group) {
-    draw_kept(dropout, row, position, 0, static_cast<uint32_t>(group), mask + group * 8);
+    draw_kept(dropout, number, position, 0, static_cast<uint32_t>(group), mask + group * 8);
   }
 }
 

@@ -104,7 +104,7 @@ void check_residual_norm(at::ScalarType type, int64_t tokens, int64_t width, dou
                std::to_string(probability));
   const PackedBatch batch = batch_of_tokens(tokens);
   const Input input(batch, at::kCPU);
-  const Dropout dropout(DropoutKey(1, 2, 3, 4), 5, probability);
+  const Dropout dropout(key_of_part(), 5, probability);
   const NormWeights weights{random_tensor({width}, at::kFloat, 1) + 1.5, random_tensor({width}, at::kFloat, 2), 1e-5};
   const at::Tensor bias = random_tensor({width}, at::kFloat, 3), residual = random_tensor({tokens, width}, type, 4);
   const at::Tensor before = random_tensor({tokens, width}, type, 5), d_out = random_tensor({tokens, width}, type, 6);
@@ -207,7 +207,7 @@ TEST(CudaEmulation, DropoutFactors) {
       SCOPED_TRACE(std::to_string(tokens) + " x " + std::to_string(width));
       const PackedBatch batch = batch_of_tokens(tokens);
       const Input input(batch, at::kCPU);
-      const Dropout dropout(DropoutKey(1, 2, 3, 4), 5, 0.3);
+      const Dropout dropout(key_of_part(), 5, 0.3);
       Dropout other = dropout;
       other.key = 77;
       const at::Tensor key_1 = at::zeros({1}, at::kLong), found = at::zeros({tokens, width});
