@@ -65,7 +65,8 @@ TEST(RecordedStep, TrainsAsTheOthers) {
     const auto graphs = std::make_shared<StepGraphs>(at::kCPU, std::make_unique<KeepingRecorder>(log),
                                                      std::make_unique<PlainUploader>());
     const Outcome found = train(graphs, precision), expected = train(nullptr, precision);
-    const double tolerance = precision == "float32" ? 1e-5 : 2e-3;
+    // In bfloat16 one rounding that falls otherwise grows from step to step; an update that is missing makes 1e-2.
+    const double tolerance = precision == "float32" ? 1e-5 : 4e-3;
     EXPECT_LT(largest_difference(found.weights, expected.weights), tolerance);
     EXPECT_LT(largest_difference(found.gradients, expected.gradients), tolerance);
     ASSERT_EQ(found.reports.size(), expected.reports.size());
