@@ -26,6 +26,8 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPause{10};
+// How many processes may still ask, also those whose rank is another's or no rank at all.
+constexpr const char* kReaders = "readers";
 
 milliseconds seconds(double value) {
   return milliseconds(static_cast<int64_t>(value * 1000));
@@ -134,6 +136,7 @@ RankStore::RankStore(const CollectiveSpec& spec)
                 seconds(spec.join_seconds));
     if (opened) {
       state_->store = c10::make_intrusive<c10d::PrefixStore>(spec.prefix, *opened);
+      state_->store->add(kReaders, 1);
       return;
     }
   } catch (const std::exception& error) {
@@ -216,6 +219,7 @@ void RankStore::leave(const std::string& why) {
   has_left_ = true;
   try {
     state_->store->set(key("left", spec_.rank), first_line(why));
+    state_->store->add(kReaders, -1);
   } catch (const std::exception&) {
     // Whoever served the store has ended.
   }
@@ -223,12 +227,7 @@ void RankStore::leave(const std::string& why) {
 
 void RankStore::linger() {
   if (spec_.rank != 0 || spec_.hosted) return;
-  const auto nobody_reads = [&] {
-    for (const int64_t other : state_->silent("left")) {
-      if (state_->store->check({key("arrived", other)})) return false;
-    }
-    return true;
-  };
+  const auto nobody_reads = [&] { return state_->store->add(kReaders, 0) <= 0; };
   wait_until(nobody_reads, Clock::now() + seconds(spec_.roll_call_seconds));
 }
 
