@@ -1,6 +1,7 @@
 // The peak of a process that trains within a limit, as the system counts it.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import {
@@ -154,4 +155,28 @@ test('losses whose memory is not known are refused with a limit', async (t) => {
     code: 'ERR_NOT_IMPLEMENTED',
     message: /ContrastiveTensionLoss.*miniBatchTokens/,
   })
+})
+
+test('a run that goes on within the same limit keeps its cuts, whatever the process has meanwhile', async (t) => {
+  const folder = await temporaryFolder(t)
+  const cutOf = async (step: number) => {
+    const path = join(folder, 'run', `checkpoint-${step}`, 'trainer_state.json')
+    return JSON.parse(await readFile(path, 'utf8')).stateful_callbacks.sentence_torch.miniBatch as unknown
+  }
+  const train = async (maxSteps: number, memoryLimit: number, resumeFromCheckpoint: boolean) => {
+    const model = await SentenceTransformer.load(await tinyFolder(join(folder, 'model')), { device: 'cpu' })
+    await new SentenceTransformerTrainer({
+      ...{ model, loss: new losses.MultipleNegativesRankingLoss(), progress: false as const },
+      trainDataset: Dataset.fromColumns({ a: ['red', 'cat', 'dog', 'man'], b: ['cat', 'red', 'man', 'dog'] }),
+      args: { outputDir: join(folder, 'run'), maxSteps, saveSteps: 1, perDeviceTrainBatchSize: 2, memoryLimit },
+    }).train({ resumeFromCheckpoint })
+    await model.dispose()
+  }
+  await train(1, 8e9, false)
+  const ballast = Buffer.alloc(64 * MB, 1)
+  await train(2, 8e9, true)
+  t.is(ballast[0], 1)
+  t.deepEqual(await cutOf(2), await cutOf(1))
+  await train(3, 9e9, true)
+  t.notDeepEqual(await cutOf(3), await cutOf(2))
 })

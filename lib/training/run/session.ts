@@ -125,6 +125,8 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     const read = (from: string) =>
       readCheckpoint(from, args, train.feed.length, ranks?.size, readsByRank(this.#parts.trainDataset))
     const checkpoint = folder === undefined ? undefined : await read(folder)
+    // Other cuts are other sums: a run that goes on within the same limit keeps its own.
+    const hasNewLimit = args.memoryLimit !== checkpoint?.own.args.memoryLimit
     const run = new TrainingRun({
       ...{ args, native, train, signal, say, gate, claim, ranks, agreement },
       ...this.#evaluationParts(this.#parts.evalDataset),
@@ -140,7 +142,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
       scheduledWeights: () => Object.assign({}, ...losses.all.map(({ loss }) => loss.weights?.())),
       reportsAreFree: model.device === 'cpu',
       groupRates: groups?.rates,
-      miniBatches: limited ?? checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
+      miniBatches: (hasNewLimit ? limited : undefined) ?? checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
       callbacks: this.#callbacks,
       timings: this.#timings,
       health: ranks?.isMain === false ? undefined : this.#health,
