@@ -6,13 +6,13 @@
 // all-MiniLM-L6-v2 and bert-base in four buckets, three of which pass while the wait goes on. With --rate each process has a network
 // interface of its own in a namespace of its own, which tc limits so (Linux, root); without, they share the loopback. One line of JSON.
 import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { readLaunch } from '../dist/lib/training/distributed/launch.js'
 import { Ranks } from '../dist/lib/training/distributed/ranks.js'
 import { machines, whyNoMachines } from '../test/network/namespaces.mjs'
+import { freePort } from './common/free-port.mjs'
 import { median } from './common/statistics.mjs'
 import { BACKWARD, BUCKETS, gradientBytes, MODELS, stepSeconds } from './scale.mjs'
 
@@ -82,14 +82,6 @@ async function measure() {
   }
   await ranks.leave()
   if (ranks.isMain) console.log(JSON.stringify(out))
-}
-
-async function freePort() {
-  const server = createServer()
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Runs so many processes. */

@@ -10,12 +10,12 @@
 //   curve            how far the losses of two processes are off those of one, relative, over all steps (bar 1e-6)
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from '../dist/lib/index.js'
 import { loadAddon } from '../dist/lib/native/load.js'
+import { freePort } from './common/free-port.mjs'
 import { modelFolder, pythonProgram } from './common/peers.mjs'
 import { median } from './common/statistics.mjs'
 
@@ -79,16 +79,6 @@ async function train() {
   const parts = Object.fromEntries(means.map(([name, time]) => [name.slice(5), Number(time.toPrecision(3))]))
   console.log(
     JSON.stringify({ losses: found, stepsPerSecond: steps / seconds, cpuSeconds: cpu / 1e6 / steps, timings: parts }),
-  )
-}
-
-function freePort() {
-  const server = createServer()
-  return new Promise((resolve) =>
-    server.listen(0, () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    }),
   )
 }
 

@@ -21,7 +21,8 @@ export async function stsDev() {
   return { sentences1: rows.texts('sentence1'), sentences2: rows.texts('sentence2'), scores: rows.labels() }
 }
 
-const columnsOf = (dataset) => Object.fromEntries(dataset.columnNames.map((name) => [name, dataset.column(name)]))
+export const columnsOf = (dataset) =>
+  Object.fromEntries(dataset.columnNames.map((name) => [name, dataset.column(name)]))
 const sts = async () => {
   const rows = await Dataset.fromFile(file('stsb/train.tsv'), { columns: ['sentence1', 'sentence2', 'score'] })
   return { ...columnsOf(rows), score: rows.labels().map((score) => score / 5) }

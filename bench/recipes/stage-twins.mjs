@@ -2,16 +2,13 @@
 // run, and Python gets it: its rows, or its model.
 import { join } from 'node:path'
 import { Dataset, recipes } from 'sentence-torch'
+import { CASES, columnsOf } from './cases.mjs'
 import { file, squad, squadDev } from './squad.mjs'
 import { squadTeacher } from './stage-cases.mjs'
 
 const STS = file('stsb/train.tsv')
-const MNLI = file('nli/mnli-train-13k.jsonl')
 /** A teacher is trained once, and kept in the folder of runs. */
 const TEACHER = 'runs/recipe-stages/gpl-teacher'
-
-export const columnsOf = (dataset) =>
-  Object.fromEntries(dataset.columnNames.map((name) => [name, dataset.column(name)]))
 
 /** Rows of the STS benchmark that have a label, each pair once; the others get theirs from a cross-encoder. */
 async function gold() {
@@ -26,16 +23,14 @@ export const STAGE_TWINS = {
   adaptivePretraining: {
     recipe: recipes.adaptivePretraining,
     options: async () => ({
-      ...{ domain: Dataset.fromColumns({ text: (await gold()).texts('sentence1') }), train: MNLI, negatives: 'none' },
+      ...CASES.multipleNegatives.options,
+      domain: Dataset.fromColumns({ text: (await gold()).texts('sentence1') }),
       domainArgs: { maxSteps: 20 },
     }),
     loss: 'MultipleNegativesRankingLoss',
     ofRun: async (run) => ({
       model: join(run, 'stages', '1-adapt', 'model'),
-      columns: columnsOf(
-        (await recipes.nliPairs((await recipes.nliRows(await Dataset.fromFile(MNLI))).dataset, { negatives: 'none' }))
-          .dataset,
-      ),
+      columns: await CASES.multipleNegatives.columns(),
     }),
     log: 'stages/3-pairs-after-domain',
     args: { perDeviceTrainBatchSize: 32, learningRate: 2e-5, maxSteps: 60 },
