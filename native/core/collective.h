@@ -18,8 +18,8 @@ struct CollectiveSpec {
   int64_t port = 0;
   bool hosted = false;  // whether a launcher serves the store; else rank 0 does
   std::string prefix;   // of the store's keys: a restarted training has another one
-  std::string
-      interface;  // of the network (eth0); empty: loopback if the store is there, else that by which `host` is reached
+  // Of the network (eth0). Empty: loopback if the store is there, else the one by which `host` is reached.
+  std::string interface;
   double join_seconds = 25;       // until all ranks have to be there
   double timeout_seconds = 1800;  // until a rank that is waited for counts as lost
   double roll_call_seconds = 4;   // for ranks to say that they are alive after one was lost, and at the end
@@ -37,16 +37,17 @@ class Collective {
   int64_t rank() const { return rank_; }
   int64_t size() const { return size_; }
 
-  // Replaces values by their sums over all ranks: the same bits on every rank.
-  void all_reduce(at::Tensor values) { begin_all_reduce(std::move(values))->wait(); }
-  // The same beside the caller's work.
   using Clock = std::chrono::steady_clock;
+  // A sum that is under way.
   class Sum {
    public:
     virtual ~Sum() = default;
     // Waits for it; says when it was done. Before that, nobody else reads or writes the values.
     virtual Clock::time_point wait() = 0;
   };
+  // Replaces values by their sums over all ranks: the same bits on every rank.
+  void all_reduce(at::Tensor values) { begin_all_reduce(std::move(values))->wait(); }
+  // The same beside the caller's work.
   virtual std::unique_ptr<Sum> begin_all_reduce(at::Tensor values) = 0;
   // The tensors of all ranks: [size, ...].
   virtual at::Tensor all_gather(const at::Tensor& own) = 0;

@@ -1,5 +1,6 @@
 // What training will take, before anything of it is allocated.
 #include <c10/core/ScalarType.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
 
@@ -13,11 +14,7 @@ namespace {
 
 int64_t numbers_of(const std::vector<TensorInfo>& tensors) {
   int64_t sum = 0;
-  for (const TensorInfo& tensor : tensors) {
-    int64_t product = 1;
-    for (const int64_t size : tensor.shape) product *= size;
-    sum += product;
-  }
+  for (const TensorInfo& tensor : tensors) sum += c10::multiply_integers(tensor.shape);
   return sum;
 }
 
