@@ -1,3 +1,4 @@
+import { selectRows } from '../data/pack.js'
 import { TimeSlice } from '../data/time-slice.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { SentenceTorchError } from '../errors.js'
@@ -18,7 +19,10 @@ const QUERY_JOB_TOKENS = 2048
 const FIRST_SLICE = 512
 const LARGEST_SLICE = 16 * 1024
 
-export interface EncodeRequest extends Omit<RowsRequest, 'count' | 'tokenize'> {
+/** How rows are encoded, whatever they are made of. */
+export type EncodeSettings = Omit<RowsRequest, 'count' | 'tokenize'>
+
+export interface EncodeRequest extends EncodeSettings {
   tokenizer: Tokenizer
   /** Nobody changes them meanwhile. */
   texts: readonly string[]
@@ -96,6 +100,19 @@ export async function encodeTexts({ tokenizer, texts, prompt, ...request }: Enco
   })
 }
 
+/** {@link encodeTexts} for rows of tokens that are there already. */
+export async function encodeTokens({ tokens, ...request }: EncodeSettings & { tokens: Rows }): Promise<void> {
+  const count = tokens.offsets.length - 1
+  const rowsOf = (start: number, end: number) =>
+    end - start === count
+      ? tokens
+      : selectRows(
+          tokens,
+          Array.from({ length: end - start }, (_, i) => start + i),
+        )
+  await encodeRows({ ...request, count, tokenize: async (start, end) => rowsOf(start, end) })
+}
+
 /** {@link encodeTexts} for rows that the caller makes. */
 export async function encodeRows(request: RowsRequest): Promise<void> {
   const { count, signal } = request
@@ -113,7 +130,7 @@ export async function encodeRows(request: RowsRequest): Promise<void> {
       const first = start
       start += rows
       size = Math.min(size * 2, LARGEST_SLICE)
-      next = tokenizeSlice(request, start, size)
+      if (start < count) next = tokenizeSlice(request, start, size)
       done += putEmpty(request, tokens.offsets, first)
       const settings = settingsOf(request, tokens)
       const put: typeof request.put = (row, ...values) => request.put(first + row, ...values)

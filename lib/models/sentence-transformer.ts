@@ -1,3 +1,4 @@
+import type { Tokenized } from '../data/pack.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument } from '../errors.js'
 import { loadAddon } from '../native/load.js'
@@ -9,7 +10,7 @@ import type { FullCard } from './card/full-card.js'
 import { sentenceTransformerKind } from './card/sentence-transformer-card.js'
 import type { TeacherParts } from './distillation/distil.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
-import { encodeTexts, throwIfAborted } from './encode.js'
+import { type EncodeSettings, encodeTexts, encodeTokens, throwIfAborted } from './encode.js'
 import { encodeParts, type TextSource } from './encode-stream.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import { type FeatureOptions, type Features, type ForwardOutput, forward, packColumns, tokenize } from './features.js'
@@ -51,6 +52,8 @@ export interface ModuleDescription {
 
 type TokenOptions = EncodeOptions & { outputValue: 'token_embeddings' }
 type RowOptions = EncodeOptions & { outputValue?: 'sentence_embedding' | 'pooler_output' }
+/** Encodes the rows of a call. */
+type Run = (settings: EncodeSettings) => Promise<void>
 
 // The constructor is private; `loadWith` at the end of this file is not a member.
 let create: (parts: Parts) => SentenceTransformer
@@ -261,13 +264,22 @@ export class SentenceTransformer extends BaseModel<Parts> {
     checkEncodeOptions(given)
     const options = { ...given }
     const prompt = this.promptOf(options)
-    const route = this.route(options.task)
-    const result =
-      options.outputValue === 'token_embeddings'
-        ? await this.#encodeTokens(texts, prompt, options, route)
-        : await this.#encodeRows(texts, prompt, options, route)
+    const { tokenizer } = this.route(options.task)
+    const result = await this.#encode(texts.length, options, (settings) =>
+      encodeTexts({ ...settings, tokenizer, texts, prompt }),
+    )
     if (typeof input !== 'string') return result
     return Array.isArray(result) ? result[0]! : result.data
+  }
+
+  /**
+   * @internal `encode` for texts that were tokenised: a row of tokens each, with the prompt and special ones, by the tokenizer of the
+   * task's route.
+   */
+  encodeTokens(tokens: Tokenized, options: TokenOptions): Promise<Embeddings[]>
+  encodeTokens(tokens: Tokenized, options: RowOptions): Promise<Embeddings>
+  async encodeTokens(tokens: Tokenized, options: EncodeOptions): Promise<Embeddings | Embeddings[]> {
+    return this.#encode(tokens.offsets.length - 1, options, (settings) => encodeTokens({ ...settings, tokens }))
   }
 
   /**
@@ -492,53 +504,47 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return { task: side, ...withPromptOf(this.prompts, options, side) }
   }
 
-  async #encodeRows(
-    texts: readonly string[],
-    prompt: string,
-    options: EncodeOptions,
-    route: TextRoute,
-  ): Promise<Embeddings> {
+  async #encode(count: number, options: EncodeOptions, run: Run): Promise<Embeddings | Embeddings[]> {
+    const route = this.route(options.task)
+    const isByToken = options.outputValue === 'token_embeddings'
+    return isByToken ? this.#encodeByToken(count, options, route, run) : this.#encodeRows(count, options, route, run)
+  }
+
+  async #encodeRows(count: number, options: EncodeOptions, route: TextRoute, run: Run): Promise<Embeddings> {
     const { encoder, folder } = this.use()
     const pooler = options.outputValue === 'pooler_output'
     const full = pooler ? route.description.width : encoder.embeddingDimension
     const kept = pooler ? full : Math.min(full, options.truncateDim ?? folder.truncateDim ?? full)
-    const all = new Float32Array(texts.length * full)
-    await this.#run(texts, prompt, options, route, (i, values) => all.set(values, i * full))
+    const all = new Float32Array(count * full)
+    const put = (i: number, values: Float32Array) => all.set(values, i * full)
+    await run(this.#settings(count, options, route, put))
     const { data, width } = truncateRows(all, full, kept)
-    return embeddings(options.normalizeEmbeddings ? normalizeRows(data, width) : data, texts.length, width)
+    return embeddings(options.normalizeEmbeddings ? normalizeRows(data, width) : data, count, width)
   }
 
-  async #encodeTokens(
-    texts: readonly string[],
-    prompt: string,
-    options: EncodeOptions,
-    route: TextRoute,
-  ): Promise<Embeddings[]> {
+  async #encodeByToken(count: number, options: EncodeOptions, route: TextRoute, run: Run): Promise<Embeddings[]> {
     const { width } = route.description
-    const rows = new Array<Embeddings>(texts.length)
-    await this.#run(texts, prompt, options, route, (i, values, tokens) => {
+    const rows = new Array<Embeddings>(count)
+    const put = (i: number, values: Float32Array, tokens: number) => {
       rows[i] = embeddings(values.slice(), tokens, width)
-    })
+    }
+    await run(this.#settings(count, options, route, put))
     return rows
   }
 
-  async #run(
-    texts: readonly string[],
-    prompt: string,
+  #settings(
+    count: number,
     options: EncodeOptions,
     { tokenizer, modules, description, number }: TextRoute,
-    put: (index: number, values: Float32Array, tokens: number) => void,
-  ): Promise<void> {
-    const { encoder } = this.use()
+    put: EncodeSettings['put'],
+  ): EncodeSettings {
     const { batchSize = 32, outputValue = 'sentence_embedding', signal, priority, maxBatchTokens } = options
     throwIfAborted(signal)
-    const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined
+    const prompt = this.promptOf(options)
+    const progress = options.showProgressBar && count > 0 ? new EncodeProgress(count) : undefined
     const leaveOut = prompt !== '' && modules.some(({ spec }) => spec.includePrompt === false)
-    await encodeTexts({
-      encoder,
-      tokenizer,
-      texts,
-      prompt,
+    return {
+      encoder: this.use().encoder,
       output: outputValue,
       batchSize,
       priority,
@@ -550,7 +556,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
       ...(signal ? { signal } : {}),
       ...(progress ? progressOf(progress) : {}),
       put,
-    })
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Tokenized } from '../data/pack.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
@@ -8,7 +9,7 @@ import { BaseModel } from './base-model.js'
 import type { FullCard } from './card/full-card.js'
 import { sparseEncoderKind, sparseWords } from './card/sparse-encoder-card.js'
 import type { Embeddings } from './embeddings.js'
-import { encodeTexts, throwIfAborted } from './encode.js'
+import { type EncodeSettings, encodeTexts, encodeTokens, throwIfAborted } from './encode.js'
 import { encodeParts, type TextSource } from './encode-stream.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import { type Features, forward, packColumns, tokenize } from './features.js'
@@ -223,19 +224,33 @@ export class SparseEncoder extends BaseModel<SparseParts> {
     checkSparseEncodeOptions(given)
     const options = { ...given }
     const prompt = this.promptOf(options)
+    const { tokenizer } = this.route(options.task)
+    return this.#encode(texts.length, options, (settings) => encodeTexts({ ...settings, tokenizer, texts, prompt }))
+  }
+
+  /** @internal `encode` for texts that were tokenised: a row of tokens each, with the prompt and special ones. */
+  async encodeTokens(tokens: Tokenized, options: SparseEncodeOptions): Promise<SparseEmbeddings> {
+    return this.#encode(tokens.offsets.length - 1, options, (settings) => encodeTokens({ ...settings, tokens }))
+  }
+
+  async #encode(
+    count: number,
+    options: SparseEncodeOptions,
+    run: (settings: EncodeSettings) => Promise<void>,
+  ): Promise<SparseEmbeddings> {
     const { encoder } = this.use()
-    const { tokenizer, modules, number } = this.route(options.task)
+    const { modules, number } = this.route(options.task)
     const { embeddingDimension } = encoder
     const { maxActiveDims = this.maxActiveDims, batchSize = 32, signal, priority, maxBatchTokens } = options
     throwIfAborted(signal)
-    const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined
+    const progress = options.showProgressBar && count > 0 ? new EncodeProgress(count) : undefined
     const latents = endsInAutoEncoder(modules)
     if (latents && maxActiveDims !== null) checkInteger('maxActiveDims', maxActiveDims, 1, embeddingDimension)
-    const rows = new Array<SparseRow>(texts.length)
+    const rows = new Array<SparseRow>(count)
     // Equal texts have one row, from the same values.
     let last: { values: Float32Array; row: SparseRow } | undefined
-    await encodeTexts({
-      ...{ encoder, tokenizer, texts, prompt, output: 'sentence_embedding' as const },
+    await run({
+      ...{ encoder, output: 'sentence_embedding' as const },
       ...{ batchSize, priority, maxBatchTokens, maxRows: Math.max(1, Math.floor(JOB_NUMBERS / embeddingDimension)) },
       // A weight for each token: of none, zeros.
       zerosWhenEmpty: modules.length === 0,

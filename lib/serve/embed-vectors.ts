@@ -81,8 +81,7 @@ async function prepared(
   const measured = await measure(model.tokenizer, texts, {
     ...{ prompt, cutting: { truncate, direction }, name, call, most: model.tokenPlan().most(task) },
   })
-  if (measured.cutRows.size > 0) throw notCutThere(name)
-  for (const length of measured.lengths) facts.tokens += length
+  if (measured.isCutThere) throw notCutThere(name)
   return { texts: measured.texts, options: { prompt, ...(task && { task }), ...call.engineOptions } }
 }
 

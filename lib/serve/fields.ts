@@ -25,13 +25,15 @@ export function readBody<F extends Fields>(fields: F, body: unknown): BodyOf<F> 
     throw invalid(`expected a JSON object, found ${describe(body)}`)
   }
   const given = body as Readonly<Record<string, unknown>>
-  const entries = Object.entries(fields).map(([name, field]) => {
+  const found: Record<string, unknown> = {}
+  for (const name of Object.keys(fields)) {
+    const field = fields[name]!
     const value = Object.hasOwn(given, name) ? given[name] : undefined
-    if (value !== undefined && value !== null) return [name, field.read(value, name)]
-    if (field.fallback) return [name, field.fallback.value]
-    throw invalid(`missing field \`${name}\``, name)
-  })
-  return Object.fromEntries(entries) as BodyOf<F>
+    if (value !== undefined && value !== null) found[name] = field.read(value, name)
+    else if (field.fallback) found[name] = field.fallback.value
+    else throw invalid(`missing field \`${name}\``, name)
+  }
+  return found as BodyOf<F>
 }
 
 /** The schema of a body. */

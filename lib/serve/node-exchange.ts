@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { finished, pipeline } from 'node:stream/promises'
+import { pipeline } from 'node:stream/promises'
 import { tooLarge } from './body.js'
 import { ClientGone } from './errors.js'
 import type { Answered, Answerer, Asked } from './exchange.js'
@@ -24,8 +24,12 @@ export function answerNode(
     return
   }
   const controller = new AbortController()
-  response.on('close', () => {
-    if (!response.writableFinished) controller.abort()
+  // Comes for every answer, also for one that is whole.
+  const closed = new Promise<void>((resolve) => {
+    response.on('close', () => {
+      if (!response.writableFinished) controller.abort()
+      resolve()
+    })
   })
   const { body } = request as { body?: unknown }
   const asked: Asked = {
@@ -38,12 +42,20 @@ export function answerNode(
   }
   core
     .answer(asked)
-    .then((answered) => send(answered, response, controller.signal, sendTimeout))
+    .then((answered) => send(answered, response, { closed, signal: controller.signal, timeout: sendTimeout }))
     .catch((error) => (next ? next(error) : response.destroy()))
 }
 
-/** @param signal fires when the client has gone */
-async function send(answered: Answered, response: ServerResponse, signal: AbortSignal, timeout: number): Promise<void> {
+interface Sending {
+  /** Settles when the answer is whole, or the connection has ended. */
+  readonly closed: Promise<void>
+  /** Fires when the client has gone. */
+  readonly signal: AbortSignal
+  /** Milliseconds. */
+  readonly timeout: number
+}
+
+async function send(answered: Answered, response: ServerResponse, { closed, signal, timeout }: Sending): Promise<void> {
   const { status, headers, body = '', isLast, finish } = answered
   // Who does not read would hold the model's version, and the memory of the answer, for ever.
   const { socket } = response
@@ -60,7 +72,7 @@ async function send(answered: Answered, response: ServerResponse, signal: AbortS
     if (!isWhole) await pipeline(Readable.from(body), response)
     else {
       response.end(body)
-      await finished(response)
+      await closed
     }
   } catch {
     // The client has gone.

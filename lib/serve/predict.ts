@@ -107,10 +107,9 @@ async function shortTexts(
 ): Promise<readonly string[]> {
   const { tokenizer } = transformerOf(model)
   call.facts.characters += countCharacters(texts)
-  const { texts: short, lengths, cutRows } = await measure(tokenizer, texts, { prompt: '', cutting, name, call })
-  if (cutRows.size > 0) throw notCutThere(name)
-  for (const length of lengths) call.facts.tokens += length
-  return short
+  const measured = await measure(tokenizer, texts, { prompt: '', cutting, name, call })
+  if (measured.isCutThere) throw notCutThere(name)
+  return measured.texts
 }
 
 async function shortPairs(

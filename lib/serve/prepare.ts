@@ -62,10 +62,10 @@ export function checkLength(tokens: number, most: number, { truncate }: Cutting,
 export interface Measured {
   /** Texts without the prompt, short enough to be tokenised. */
   readonly texts: readonly string[]
-  /** Tokens that the model reads of each, with prompt and special tokens. */
-  readonly lengths: readonly number[]
-  /** Token ids of texts that the tokenizer itself would cut on the other side. */
-  readonly cutRows: ReadonlyMap<number, Int32Array>
+  /** The token ids that the model reads of each, with prompt and special tokens. */
+  readonly rows: readonly Int32Array[]
+  /** Whether one was cut on the side that the tokenizer itself does not cut. */
+  readonly isCutThere: boolean
 }
 
 export interface MeasureOptions {
@@ -92,15 +92,19 @@ export async function measure(
   const options = { signal: call.signal, allowEmpty: true }
   const { ids, offsets } = await tokenizer.encodeAll(prompted, cutsOwnWay ? most : UNCUT, options)
   call.facts.tokenization += performance.now() - start
-  const cutRows = new Map<number, Int32Array>()
-  const lengths = texts.map((_, i) => {
+  let isCutThere = false
+  const rows = texts.map((_, i) => {
     const row = ids.subarray(offsets[i], offsets[i + 1])
     checkLength(row.length, most, cutting, name)
-    if (row.length > most && direction !== own) cutRows.set(i, cutRow(tokenizer, row, direction))
-    return Math.min(row.length, most)
+    if (row.length <= most) return row
+    isCutThere = true
+    return cutRow(tokenizer, row, direction)
   })
-  for (const length of lengths) call.service.metrics.inputLength.record(length)
-  return { texts, lengths, cutRows }
+  for (const { length } of rows) {
+    call.facts.tokens += length
+    call.service.metrics.inputLength.record(length)
+  }
+  return { texts, rows, isCutThere }
 }
 
 /** The row without tokens of one side, between its special tokens. */

@@ -117,6 +117,21 @@ test('many calls at once give what each gives alone', async (t) => {
   })
 })
 
+test('tokens that were counted before give what their texts give, also more of them than one slice', async (t) => {
+  const { model } = await tinyModel(t)
+  const texts = Array.from({ length: 1200 }, (_, i) => TEXTS[i % TEXTS.length]!.repeat(1 + (i % 3)))
+  const tokens = model.tokenizer.encode(texts)
+  const [given, expected] = await Promise.all([model.encodeTokens(tokens, {}), model.encode(texts)])
+  t.deepEqual(given.shape, expected.shape)
+  t.true(distance(given.data, expected.data) < 1e-6)
+  const few = { outputValue: 'token_embeddings' as const }
+  const byToken = await model.encodeTokens(model.tokenizer.encode(TEXTS), few)
+  t.deepEqual(
+    byToken.map(({ shape }) => shape),
+    (await model.encode(TEXTS, few)).map(({ shape }) => shape),
+  )
+})
+
 test('dispose waits for running work; later calls are refused', async (t) => {
   const { model, path } = await tinyModel(t)
   const running = model.encode(Array.from({ length: 50 }, (_, i) => `the cat ${i}`))

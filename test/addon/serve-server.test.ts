@@ -10,6 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { packageRoot } from '#system'
+import type { Tokenized } from '../../lib/data/pack.js'
 import { type EncodeOptions, SentenceTransformer } from '../../lib/index.js'
 import {
   createHandler,
@@ -422,11 +423,11 @@ test('options are checked', async (t) => {
 test('maxBatchTokens reaches the engine, and changes no vector', async (t) => {
   const model = await SentenceTransformer.load(models.folder)
   const seen: unknown[] = []
-  const encode = model.encode.bind(model) as (texts: readonly string[], options: EncodeOptions) => Promise<unknown>
+  const encode = model.encodeTokens.bind(model) as (tokens: Tokenized, options: EncodeOptions) => Promise<unknown>
   Object.assign(model, {
-    encode: (texts: readonly string[], options: EncodeOptions) => {
+    encodeTokens: (tokens: Tokenized, options: EncodeOptions) => {
       seen.push(options.maxBatchTokens)
-      return encode(texts, options)
+      return encode(tokens, options)
     },
   })
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"inputs":["cat","dog"]}' }
