@@ -136,9 +136,9 @@ class NcclCollective final : public Collective {
       watch_->give_up(why, kEnds);
       return;
     }
-    // The communicator ends where all ranks end it: one that is still at work would wait for the others else.
+    // The communicator ends once the devices of all ranks have done their work: it may pass through this one.
     try {
-      if (watch_->failure().empty()) host_->barrier();
+      if (watch_->wait_all(kAllTime)) host_->barrier();
     } catch (const std::exception& error) {
       watch_->give_up(error.what(), kEnds);
     }
