@@ -7,6 +7,7 @@
 //   times            two processes against two of Python's (bar 3)
 //   cpuSeconds       of all processes together, for a step: what a busy machine disturbs less
 //   timings          milliseconds of a step of two processes: the engine's parts, waiting for sums, sums beside the backward pass
+//   device           what all of them train on (SENTENCE_TORCH_DEVICE); on `cuda` each process takes a GPU of its own
 //   curve            how far the losses of two processes are off those of one, relative, over all steps (bar 1e-6)
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -143,6 +144,7 @@ if (positionals[0] === 'train') {
       ofOneProcess: against('one'),
       ...(found.python && { times: against('python') }),
       curve: Math.max(...two.map((loss, i) => Math.abs(loss - one[i]) / Math.abs(one[i]))),
+      device: process.env.SENTENCE_TORCH_DEVICE || 'cpu',
       ...{ processor: cpus()[0].model, kernels: loadAddon().runtime().cpuKernels, cores: cpus().length },
     }),
   )

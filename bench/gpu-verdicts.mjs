@@ -29,6 +29,7 @@ export const EVIDENCE = {
     tests: named('device', 'TrainsAsTheCpu', 'RanksAsTheCpu'),
     parts: [/^native-engine-on-device$/, /^addon-on-device$/],
   },
+  ranks: { tests: [['ranks', /^CudaRanks\./]], parts: [/^addon-ranks$/] },
   'several devices': { devices: 2, instead: 'load models on cuda:1' },
   'packed addon': { instead: 'npx sentence-torch install cuda, with the real wheels' },
 }

@@ -127,6 +127,9 @@ fi
 export CUDACXX
 [ -n "${ARCHITECTURE:-}" ] || ARCHITECTURE=$("$PYTHON" -c \
   'import torch; print("%d%d" % torch.cuda.get_device_capability() if torch.cuda.is_available() else 90)')
+# Trainings by several processes take a GPU for each.
+DEVICES=$("$PYTHON" -c 'import torch; print(torch.cuda.device_count())')
+DEVICES=${DEVICES:-0}
 export PATH=$BUILD/bin:$PATH
 export CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
@@ -174,6 +177,32 @@ addon() {
     "'$NODE' node_modules/ava/entrypoints/cli.mjs --tap ${files[*]} | tee '$OUT/$name.tap'"
 }
 
+# with_two NAME COMMAND...: where there are two GPUs.
+with_two() {
+  local name=$1
+  shift
+  if [ "$DEVICES" -ge 2 ] || [ -n "$DRY" ]; then
+    "$@"
+  else
+    skip "$name" "it needs 2 GPUs, here $DEVICES"
+  fi
+}
+
+native_ranks() {
+  native ranks 90 'CudaRanks.*'
+}
+
+addon_ranks() {
+  local test=dist/test/addon/distributed-gpu.test.js
+  [ -f "$test" ] || missing "$test"
+  part addon-ranks 60 env SENTENCE_TORCH_DEVICE="$DEVICE" "$NODE" node_modules/ava/entrypoints/cli.mjs --tap "$test"
+}
+
+bench_ranks() {
+  part bench-ranks 90 env SENTENCE_TORCH_DEVICE="$DEVICE" bash -o pipefail -c \
+    "'$NODE' bench/distributed.mjs --peer false --rounds 1 --steps 100 --batch 256 | tee -a '$OUT/bench.jsonl'"
+}
+
 # The shortest first, so that a limit costs what matters least.
 tests() {
   part addon-check 30 "$NODE" install/cuda-check-addon.mjs
@@ -187,12 +216,15 @@ tests() {
     # The engine's own suites with their encoders on the device.
     native engine-on-device 60 'Encoder.*:Trainer*.*' SENTENCE_TORCH_DEVICE=$DEVICE
     native engine-on-device-graphs 60 'Trainer*.*' SENTENCE_TORCH_DEVICE=$DEVICE SENTENCE_TORCH_CUDA_KERNELS=1 SENTENCE_TORCH_CUDA_GRAPHS=1
+    # Two ranks, over NCCL.
+    with_two native-ranks native_ranks
   else
     skip native-tests 'they were not built'
   fi
   if [ -f node_modules/ava/entrypoints/cli.mjs ]; then
     addon addon-on-device 90
     addon addon-on-device-graphs 60 SENTENCE_TORCH_CUDA_KERNELS=1 SENTENCE_TORCH_CUDA_GRAPHS=1
+    with_two addon-ranks addon_ranks
   else
     skip addon-on-device 'node_modules/ava is not here'
   fi
@@ -213,6 +245,8 @@ benchmarks() {
       SENTENCE_TORCH_CUDA_GRAPHS="$graphs" SENTENCE_TORCH_BENCH_PYTHON="$peer" bash -o pipefail -c \
       "'$NODE' bench/run.mjs --json ${BENCH_ARGS:---programs $programs --workloads sts,squad --rounds 1 --steps 200 --warm-up 50 --timeout 1} | tee -a '$OUT/bench.jsonl'"
   done
+  # One training by two processes, a GPU each, beside one process with one.
+  with_two bench-ranks bench_ranks
 }
 
 if [ "$COMMAND" = check ]; then

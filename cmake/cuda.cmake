@@ -62,3 +62,4 @@ target_include_directories(torch_cuda SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCL
 # Needed even where no symbol of it is used: it registers LibTorch's CUDA kernels when it is loaded.
 target_link_libraries(torch_cuda INTERFACE
   -Wl,--push-state,--no-as-needed "${libtorch}/lib/libtorch_cuda${so}" "${libtorch}/lib/libc10_cuda${so}" -Wl,--pop-state "${cudart}")
+probe_nccl()

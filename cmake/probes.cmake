@@ -34,3 +34,29 @@ if(EXISTS "${libtorch}/include/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp"
     set(ST_HAVE_C10D 1)
   endif()
 endif()
+
+# c10d with NCCL, for GPUs. LibTorch has its headers, which need NCCL's own: options in them hold NCCL's, so it has to be that of the
+# NCCL which LibTorch was built with. It lies beside the torch of a Python (package nvidia-nccl-cu*). Called with CUDA alone.
+set(ST_HAVE_NCCL 0)
+set(NCCL_INCLUDE "" CACHE PATH "The folder of nccl.h, if it is not beside LibTorch")
+function(probe_nccl)
+  if(NOT ST_HAVE_C10D OR NOT EXISTS "${libtorch}/include/torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp")
+    return()
+  endif()
+  find_path(nccl_folder nccl.h NO_CACHE NO_DEFAULT_PATH
+    PATHS "${NCCL_INCLUDE}" "${libtorch}/../nvidia/nccl/include" "${libtorch}/include")
+  if(NOT nccl_folder)
+    message(STATUS "NCCL: nccl.h was not found beside LibTorch (NCCL_INCLUDE names its folder). Training is for one GPU.")
+    return()
+  endif()
+  include(CheckCXXSourceCompiles)
+  set(CMAKE_REQUIRED_LIBRARIES "${libtorch}/lib/libtorch_cuda${so}")
+  set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,--allow-shlib-undefined)
+  check_cxx_source_compiles("namespace c10d { struct ProcessGroupNCCL { void abort(); }; }
+    int main() { static_cast<c10d::ProcessGroupNCCL*>(nullptr)->abort(); }" LIBTORCH_HAS_NCCL)
+  if(LIBTORCH_HAS_NCCL)
+    message(STATUS "NCCL: ${nccl_folder}/nccl.h")
+    target_include_directories(torch_cuda SYSTEM INTERFACE "${nccl_folder}")
+    set(ST_HAVE_NCCL 1 PARENT_SCOPE)
+  endif()
+endfunction()

@@ -90,19 +90,42 @@ export function checkSimilarity(value: unknown): void {
 }
 
 /**
- * `auto` is the first device of the build; the engine says whether it has the one that is named. Where the caller names none,
- * `SENTENCE_TORCH_DEVICE` does.
+ * `auto` is a device of the kind that comes first in the build; the engine says whether it has the one that is named. Where the caller
+ * names none, `SENTENCE_TORCH_DEVICE` does. Of several processes on one machine each takes a GPU of its own for `cuda` and `auto`.
  */
 export function chooseDevice(
-  device: string = process.env.SENTENCE_TORCH_DEVICE || 'cpu',
-  runtime: RuntimeInfo,
+  named: string | undefined,
+  runtime: Pick<RuntimeInfo, 'devices'>,
+  env: NodeJS.ProcessEnv = process.env,
 ): string {
-  if (device === 'auto') return runtime.devices[0]?.name ?? 'cpu'
-  if (device === 'cpu' || /^cuda(:\d+)?$/.test(device)) return device
+  const device = named ?? (env.SENTENCE_TORCH_DEVICE || 'cpu')
+  if (device === 'auto') return ownGpu(runtime, env) ?? 'cpu'
+  if (device === 'cuda') return ownGpu(runtime, env) ?? 'cuda'
+  if (device === 'cpu' || /^cuda:\d+$/.test(device)) return device
   if (/^(mps|xpu|hpu|npu)(:\d+)?$/.test(device)) {
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `The device ${device} is not built yet; there are cpu and cuda`)
   }
   throw invalidArgument('device', '"cpu", "cuda", "cuda:N" or "auto"', device)
+}
+
+/** Where launchers say which of the processes on its machine this is. Those of srun count in a step alone, as SLURM_PROCID does. */
+const LOCAL_RANKS = ['LOCAL_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK', 'MPI_LOCALRANKID', 'SLURM_LOCALID'] as const
+
+/**
+ * The GPU of this process among those that a launcher has started on this machine; undefined where there is none. Who sees one GPU was
+ * given it by the launcher.
+ * @throws ERR_UNSUPPORTED where there are fewer GPUs than processes
+ */
+function ownGpu({ devices }: Pick<RuntimeInfo, 'devices'>, env: NodeJS.ProcessEnv): string | undefined {
+  const gpus = devices.map(({ name }) => name).filter((name) => name.startsWith('cuda'))
+  if (gpus.length <= 1 || env.SENTENCE_TORCH_DISTRIBUTED === '0') return gpus[0]
+  const name = LOCAL_RANKS.find((each) => env[each] && (each !== 'SLURM_LOCALID' || env.SLURM_STEP_ID))
+  const rank = name === undefined ? 0 : Number(env[name])
+  const own = gpus[rank]
+  if (own !== undefined) return own
+  const remedy = "start as many processes as there are, or name one (device: 'cuda:0')"
+  const message = `${name} is ${env[name!]}, but this process sees ${gpus.length} GPUs: ${remedy}`
+  throw new SentenceTorchError('ERR_UNSUPPORTED', message)
 }
 
 /** `auto` is bfloat16 where the processor computes with it; asked for by name elsewhere, it works and warns. */

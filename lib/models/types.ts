@@ -5,7 +5,8 @@ import type { PoolingMode } from './modules/pooling.js'
 
 /** How a model computes, and its settings. */
 export interface ModelOptions {
-  /** `cpu`, `cuda`, `cuda:1`, … or `auto`: the first device of this build. Default `cpu`. */
+  /** `cpu`, `cuda`, `cuda:1`, … or `auto`: a GPU if there is one, else the CPU. `cuda` is the first GPU; of several processes on one machine
+   *  each takes one of its own (`LOCAL_RANK`). Default `cpu`. */
   device?: string
   /**
    * Number type of the computation; weights are kept in float32, but for those of files in bfloat16 until they are trained. `auto`:

@@ -368,7 +368,7 @@ export interface TrainerSpec {
   /** Gradients of parameters that losses own are never zeroed and not clipped, as in sentence-transformers 6.0.1. */
   compatLossGradients?: boolean
   /** The processes that train this model together, which this one has joined: each with all weights and an equal part of the rows of
-   *  every batch. All of them make the same steps and updates. CPU only. */
+   *  every batch. All of them make the same steps and updates. On a GPU only after `useDevice` of theirs. */
   ranks?: NativeCollective
   /** Of the dropout masks, of what losses draw and of the initial values of parameters that the losses own. */
   seed: number
@@ -412,7 +412,8 @@ export interface StepReport {
   times: { forward: number; backward: number; optimizer: number }
   /** Tokens since the last report. With several processes, loss, components and tokens are those of all of them. */
   tokens: number
-  /** With several processes: the sums of all requests since the last report. */
+  /** With several processes: the sums of all requests since the last report. An update after which one is above 0 brings a report in any
+   *  case. */
   requests?: number[]
   /** With several processes: milliseconds since the last report of waiting for sums of gradients. */
   communication?: number
@@ -525,6 +526,9 @@ export interface CollectiveSpec {
 export interface NativeCollective {
   /** Once, before anything else. Rejects with ERR_NOT_IMPLEMENTED where LibTorch has no c10d. */
   join(): Promise<void>
+  /** On which device this process trains: `cpu`, `cuda:1`. All call it. Rejects with ERR_DISTRIBUTED unless all train on CPUs or each on a
+   *  card of its own, and with ERR_NOT_IMPLEMENTED for a GPU where the addon was built without NCCL. */
+  useDevice(device: string): Promise<void>
   /** The texts of all processes, by rank. */
   exchange(text: string): Promise<string[]>
   /** The text of rank 0, on all of them. */

@@ -11,6 +11,7 @@
 #include "binding/convert.h"
 #include "binding/environment.h"
 #include "binding/fields.h"
+#include "core/device.h"
 #include "core/error.h"
 
 namespace st::binding {
@@ -24,6 +25,7 @@ Napi::Function CollectiveWrap::define(Napi::Env env) {
   return DefineClass(env, "Collective",
                      {
                          InstanceMethod<&CollectiveWrap::join>("join"),
+                         InstanceMethod<&CollectiveWrap::use_device>("useDevice"),
                          InstanceMethod<&CollectiveWrap::exchange>("exchange"),
                          InstanceMethod<&CollectiveWrap::share>("share"),
                          InstanceMethod<&CollectiveWrap::gather>("gather"),
@@ -69,6 +71,14 @@ Napi::Value CollectiveWrap::join(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     return Environment::of(info.Env()).enqueue({}, [member = member_] {
       member->ranks = Collective::join(member->spec);
+    });
+  });
+}
+
+Napi::Value CollectiveWrap::use_device(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    return Environment::of(info.Env()).enqueue({}, [member = member_, device = to_string(info[0], "device")] {
+      member->ranks = Collective::on_device(joined(*member), parse_device(device));
     });
   });
 }

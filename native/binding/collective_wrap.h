@@ -27,6 +27,7 @@ class CollectiveWrap : public Napi::ObjectWrap<CollectiveWrap> {
   static const std::shared_ptr<Collective>& joined(const Member& member);
 
   Napi::Value join(const Napi::CallbackInfo& info);
+  Napi::Value use_device(const Napi::CallbackInfo& info);
   Napi::Value exchange(const Napi::CallbackInfo& info);
   Napi::Value share(const Napi::CallbackInfo& info);
   Napi::Value gather(const Napi::CallbackInfo& info);

@@ -8,9 +8,13 @@
 
 #include "core/error.h"
 #include "core/features.h"
+#include "core/rank_place.h"
 
 #if ST_HAVE_C10D
 #include "core/gloo_collective.h"
+#endif
+#if ST_HAVE_NCCL
+#include "core/nccl_collective.h"
 #endif
 
 namespace st {
@@ -22,6 +26,18 @@ std::shared_ptr<Collective> Collective::join(const CollectiveSpec& spec) {
 #else
   fail("ERR_NOT_IMPLEMENTED", "Training with several processes needs a LibTorch with c10d and Gloo, which this one (",
        ST_TORCH_VERSION, ") lacks");
+#endif
+}
+
+std::shared_ptr<Collective> Collective::on_device(std::shared_ptr<Collective> ranks, at::Device device) {
+  check_places(ranks->exchange(place_of(device)));
+  if (ranks->takes(device)) return ranks;
+#if ST_HAVE_NCCL
+  return join_nccl(ranks, ranks->store_, device);
+#else
+  fail("ERR_NOT_IMPLEMENTED", "Training by several processes on ", device.str(), " needs NCCL, which this addon (",
+       ST_WITH_CUDA ? "for CUDA " ST_CUDA_VERSION : "for the CPU",
+       ") was built without: docs/distributed.md says what it takes. device: 'cpu' trains without");
 #endif
 }
 

@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace st {
+
+class RankStore;
 
 // How the processes of a training find each other.
 struct CollectiveSpec {
@@ -26,24 +29,30 @@ struct CollectiveSpec {
 };
 
 // One of `size` processes that compute together. All of them make the same calls in the same order, with tensors of
-// the same sizes and types, contiguous and on the CPU. Every call waits for the others. Where one of them ends or does
-// not come in time, all others throw ERR_DISTRIBUTED, which names it; then nothing but leave() may follow.
+// the same sizes and types, contiguous and on the CPU, or on the device of on_device(). Every call waits for the
+// others: the host for tensors on the CPU, the device's current stream for tensors there. Where one of them ends or
+// does not come in time, all others throw ERR_DISTRIBUTED, which names it; then nothing but leave() may follow.
 class Collective {
  public:
   // Throws ERR_NOT_IMPLEMENTED where LibTorch has no c10d, and ERR_DISTRIBUTED where ranks do not meet.
   static std::shared_ptr<Collective> join(const CollectiveSpec& spec);
+  // The same ranks, whose tensors may be on `device` from now on. All ranks call it, each with a device of its own, or
+  // all with the CPU. Throws ERR_DISTRIBUTED where devices do not fit, and ERR_NOT_IMPLEMENTED where this build cannot
+  // send from them.
+  static std::shared_ptr<Collective> on_device(std::shared_ptr<Collective> ranks, at::Device device);
 
   virtual ~Collective() = default;
   int64_t rank() const { return rank_; }
   int64_t size() const { return size_; }
+  virtual bool takes(at::Device device) const { return device.is_cpu(); }
 
   using Clock = std::chrono::steady_clock;
   // A sum that is under way.
   class Sum {
    public:
     virtual ~Sum() = default;
-    // Waits for it; says when it was done. Before that, nobody else reads or writes the values.
-    virtual Clock::time_point wait() = 0;
+    // Waits for it; says when it was done, where the host knows. Before that, nobody else reads or writes the values.
+    virtual std::optional<Clock::time_point> wait() = 0;
   };
   // Replaces values by their sums over all ranks: the same bits on every rank.
   void all_reduce(at::Tensor values) { begin_all_reduce(std::move(values))->wait(); }
@@ -54,6 +63,9 @@ class Collective {
   // Replaces values by those of rank `root`.
   virtual void broadcast(at::Tensor values, int64_t root) = 0;
   virtual void barrier() = 0;
+  // Waits until the device has done what it was given. Call it before the host reads results of the device that are to
+  // last: where a rank is lost, the device goes on with anything, and this throws.
+  virtual void settle() {}
   // Tells the others why this rank ends; empty: it has done its work. Never throws.
   virtual void leave(const std::string& why) = 0;
 
@@ -63,9 +75,12 @@ class Collective {
   std::string share(const std::string& text, int64_t root);
 
  protected:
-  Collective(int64_t rank, int64_t size) : rank_(rank), size_(size) {}
+  Collective(std::shared_ptr<RankStore> store, int64_t rank, int64_t size)
+      : store_(std::move(store)), rank_(rank), size_(size) {}
+  RankStore& store() const { return *store_; }
 
  private:
+  std::shared_ptr<RankStore> store_;
   int64_t rank_, size_;
 };
 

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,21 +65,21 @@ std::string address_towards(const std::string& host, int64_t port) {
 class GlooCollective final : public Collective {
  public:
   explicit GlooCollective(const CollectiveSpec& spec)
-      : Collective(spec.rank, spec.size), spec_(spec), timeout_(seconds(spec.timeout_seconds)), store_(spec) {
+      : Collective(std::make_shared<RankStore>(spec), spec.rank, spec.size), timeout_(seconds(spec.timeout_seconds)) {
     try {
-      store_.arrive();
-      connect();
+      store().arrive();
+      connect(spec);
     } catch (const Error& error) {
-      store_.leave(error.what());
-      store_.linger();
+      store().leave(error.what());
+      store().linger();
       throw;
     }
   }
 
   ~GlooCollective() override {
-    store_.leave("");
+    store().leave("");
     group_.reset();
-    store_.linger();
+    store().linger();
   }
 
   std::unique_ptr<Sum> begin_all_reduce(at::Tensor values) override {
@@ -113,7 +114,7 @@ class GlooCollective final : public Collective {
     run([&] { return group_->barrier(options); });
   }
 
-  void leave(const std::string& why) override { store_.leave(why); }
+  void leave(const std::string& why) override { store().leave(why); }
 
  private:
   using Work = c10::intrusive_ptr<c10d::Work>;
@@ -124,7 +125,7 @@ class GlooCollective final : public Collective {
         : ranks_(ranks), work_(std::move(work)), done_(std::make_shared<std::atomic<Clock::time_point>>()) {
       work_->getFuture()->addCallback([done = done_](c10::ivalue::Future&) { *done = Clock::now(); });
     }
-    Clock::time_point wait() override {
+    std::optional<Clock::time_point> wait() override {
       ranks_.wait_for(work_);
       const Clock::time_point done = *done_;
       return done == Clock::time_point() ? Clock::now() : done;  // the work may end just before the callback
@@ -136,23 +137,23 @@ class GlooCollective final : public Collective {
     std::shared_ptr<std::atomic<Clock::time_point>> done_;
   };
 
-  void connect() {
+  void connect(const CollectiveSpec& spec) {
     using c10d::ProcessGroupGloo;
     const char* hint = "). GLOO_SOCKET_IFNAME names the network interface by which they are reached";
-    auto options = ProcessGroupGloo::Options::create(store_.left_to_join());
+    auto options = ProcessGroupGloo::Options::create(store().left_to_join());
     try {
-      const bool is_local = spec_.host == "localhost" || spec_.host.rfind("127.", 0) == 0;
-      const std::string address = is_local ? "127.0.0.1" : address_towards(spec_.host, spec_.port);
-      options->devices = {!spec_.interface.empty() ? ProcessGroupGloo::createDeviceForInterface(spec_.interface)
-                          : !address.empty()       ? ProcessGroupGloo::createDeviceForHostname(address)
-                                                   : ProcessGroupGloo::createDefaultDevice()};
+      const bool is_local = spec.host == "localhost" || spec.host.rfind("127.", 0) == 0;
+      const std::string address = is_local ? "127.0.0.1" : address_towards(spec.host, spec.port);
+      options->devices = {!spec.interface.empty() ? ProcessGroupGloo::createDeviceForInterface(spec.interface)
+                          : !address.empty()      ? ProcessGroupGloo::createDeviceForHostname(address)
+                                                  : ProcessGroupGloo::createDefaultDevice()};
     } catch (const std::exception& error) {
       fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " cannot reach the others (", c10d_reason(error), hint);
     }
     std::string why = "nobody connects";
     try {
       // Gloo waits without limit for a rank that is to connect to this one, but for the store until its timeout.
-      auto group = in_time([store = store_.store(), rank = static_cast<int>(rank()), size = static_cast<int>(size()),
+      auto group = in_time([store = store().store(), rank = static_cast<int>(rank()), size = static_cast<int>(size()),
                             options] { return c10::make_intrusive<ProcessGroupGloo>(store, rank, size, options); },
                            options->timeout + milliseconds(1000));
       if (group) group_ = *group;
@@ -160,7 +161,7 @@ class GlooCollective final : public Collective {
       why = c10d_reason(error);
     }
     if (group_ != nullptr) return;
-    fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " cannot connect to the others: ", store_.roll_call(),
+    fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " cannot connect to the others: ", store().roll_call(),
          " (", why, hint);
   }
 
@@ -171,32 +172,16 @@ class GlooCollective final : public Collective {
 
   template <typename Start>
   Work begin(const Start& start) {
-    check(!is_broken_, "ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), " has lost the others");
-    return guarded(start);
+    store().check_whole();
+    return store().guarded(start);
   }
 
   void wait_for(const Work& work) {
-    guarded([&] { return work->wait(); });
+    store().guarded([&] { return work->wait(); });
   }
 
-  // A call of c10d. Where it fails, says who is lost.
-  template <typename Call>
-  auto guarded(const Call& call) -> decltype(call()) {
-    std::string why;
-    try {
-      return call();
-    } catch (const std::exception& error) {
-      why = c10d_reason(error);
-    }
-    is_broken_ = true;
-    fail("ERR_DISTRIBUTED", "Rank ", rank(), " of ", size(), ": ", store_.roll_call(), " (", why, ")");
-  }
-
-  CollectiveSpec spec_;
   milliseconds timeout_;
-  RankStore store_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
-  bool is_broken_ = false;
 };
 
 }  // namespace

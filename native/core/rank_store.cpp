@@ -30,6 +30,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPause{10};
 // How many processes may still ask, also those whose rank is another's or no rank at all.
 constexpr const char* kReaders = "readers";
+// Set where a rank ends before its time or calls the roll.
+constexpr const char* kTrouble = "trouble";
 
 milliseconds seconds(double value) {
   return milliseconds(static_cast<int64_t>(value * 1000));
@@ -81,7 +83,11 @@ void choose_messages() {
 
 std::string c10d_reason(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  return first_line(torch_error != nullptr ? torch_error->what_without_backtrace() : error.what());
+  std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+  if (text.rfind("NCCL", 0) != 0) return first_line(text);
+  // NCCL says on the last lines what has happened.
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 // What a thread that nobody waits for any more still uses.
@@ -108,6 +114,7 @@ struct RankStore::State {
   std::string roll_call() {
     try {
       store->set(key("alive", spec.rank), "1");
+      store->set(kTrouble, "1");
       wait_until(
           [&] {
             for (const int64_t other : silent("alive")) {
@@ -231,11 +238,27 @@ std::string RankStore::roll_call() {
   return state_->lost_store();
 }
 
+std::function<bool()> RankStore::trouble() const {
+  return [state = state_] {
+    try {
+      return state->store->check({kTrouble});
+    } catch (const std::exception&) {
+      return true;
+    }
+  };
+}
+
+void RankStore::lost(const std::string& why) {
+  is_broken_ = true;
+  fail("ERR_DISTRIBUTED", "Rank ", spec_.rank, " of ", spec_.size, ": ", roll_call(), " (", why, ")");
+}
+
 void RankStore::leave(const std::string& why) {
   if (has_left_) return;
   has_left_ = true;
   try {
     state_->store->set(key("left", spec_.rank), first_line(why));
+    if (!why.empty()) state_->store->set(kTrouble, "1");
     state_->store->add(kReaders, -1);
   } catch (const std::exception&) {
     // Whoever served the store has ended.

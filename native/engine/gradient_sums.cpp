@@ -1,6 +1,8 @@
 #include "engine/gradient_sums.h"
 
+#include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -12,7 +14,7 @@
 #include <utility>
 
 #include "core/profile.h"
-#include "optim/shares.h"
+#include "core/upload.h"
 
 namespace st {
 
@@ -22,6 +24,9 @@ namespace {
 constexpr int64_t kRanges = 4;
 // Elements below which a range is sent together with others.
 constexpr int64_t kSmall = 1 << 14;
+// Of the token table so many times fewer rows have to be read that they are sent instead of the whole on a device,
+// where picking and returning them takes two passes.
+constexpr int64_t kMostOfTable = 2;
 // Elements between two tensors that are padding (Layout::finish).
 constexpr int64_t kPadding = 16;
 
@@ -112,14 +117,31 @@ void GradientSums::share_touched() {
   }
 }
 
-std::vector<Trained::Segment> GradientSums::rest() const {
-  std::vector<Range> sent;
-  for (const Sent& each : sent_) sent.push_back(each.range);
-  std::sort(sent.begin(), sent.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+std::optional<Span> GradientSums::table() const {
+  const Parameters& parameters = set_.parameters();
+  if (!parameters.trains_table() || !set_.gradients()[parameters.token_table].defined()) return std::nullopt;
+  const at::Tensor& at = parameters.master(parameters.token_table);
+  return Span{at.storage_offset(), at.storage_offset() + at.numel()};
+}
+
+at::Tensor GradientSums::rows_of_table(const Span& table) {
+  Gradients& gradients = set_.gradients();
+  const int64_t width = set_.parameters().master(set_.parameters().token_table).size(1);
+  const std::vector<int32_t>& touched = gradients.touched();
+  const int64_t rows = (table.end - table.begin) / width;
+  if (gradients.all_touched() || static_cast<int64_t>(touched.size()) * kMostOfTable > rows) return {};
+  return upload<int64_t>(touched, gradients.flat().device());
+}
+
+std::vector<Trained::Segment> GradientSums::rest(const std::optional<Span>& table) const {
+  std::vector<Span> sent;
+  for (const Sent& each : sent_) sent.push_back({each.range.begin, each.range.end});
+  if (table) sent.push_back(*table);
+  std::sort(sent.begin(), sent.end(), [](const Span& a, const Span& b) { return a.begin < b.begin; });
   std::vector<Trained::Segment> out;
   for (Trained::Segment segment : set_.with_gradients()) {
     if (segment.group < 0) continue;
-    for (const Range& range : sent) {
+    for (const Span& range : sent) {
       if (range.end <= segment.begin || segment.end <= range.begin) continue;
       if (segment.begin < range.begin) out.push_back({segment.begin, range.begin, segment.group, segment.table});
       segment.begin = std::min(range.end, segment.end);
@@ -130,6 +152,18 @@ std::vector<Trained::Segment> GradientSums::rest() const {
 }
 
 void GradientSums::pack(const std::vector<Trained::Segment>& small, bool back) {
+  if (set_.is_queued()) {
+    std::vector<at::Tensor> places, packed;
+    int64_t next = 0;
+    for (const Trained::Segment& segment : small) {
+      const int64_t count = segment.end - segment.begin;
+      places.push_back(part(segment.begin, segment.end));
+      packed.push_back(packed_.narrow(0, next, count));
+      next += count;
+    }
+    at::_foreach_copy_(back ? places : packed, back ? packed : places);
+    return;
+  }
   const auto size = static_cast<int64_t>(packed_.element_size());
   auto* flat = static_cast<char*>(set_.gradients().flat().mutable_data_ptr());
   auto* next = static_cast<char*>(packed_.mutable_data_ptr());
@@ -143,13 +177,23 @@ void GradientSums::pack(const std::vector<Trained::Segment>& small, bool back) {
 
 void GradientSums::finish() {
   const Clock::time_point finished = Clock::now();
-  const bool by_row = std::any_of(set_.segments().begin(), set_.segments().end(),
-                                  [](const Trained::Segment& each) { return each.table; });
-  if (by_row) share_touched();
+  std::optional<Span> table = this->table();
+  if (table) share_touched();
+  // What is not queued has the rows among its segments.
+  if (!set_.is_queued()) table.reset();
+  const at::Tensor rows_K = table ? rows_of_table(*table) : at::Tensor();
+  if (!rows_K.defined()) table.reset();
   std::vector<Trained::Segment> small;
   std::vector<std::unique_ptr<Collective::Sum>> sums;
   int64_t elements = 0;
-  for (const Trained::Segment& segment : rest()) {
+  at::Tensor table_VD, rows_KD;
+  if (rows_K.defined() && rows_K.numel() > 0) {
+    const ProfileScope scope("rows of the token table");
+    table_VD = part(table->begin, table->end).view_as(set_.gradients()[set_.parameters().token_table]);
+    rows_KD = at::index_select(table_VD, 0, rows_K);
+    sums.push_back(ranks_->begin_all_reduce(rows_KD));
+  }
+  for (const Trained::Segment& segment : rest(table)) {
     const int64_t count = segment.end - segment.begin;
     const bool by_itself = segment.table ? set_.gradients().all_touched() : count >= kSmall;
     if (by_itself) {
@@ -168,13 +212,16 @@ void GradientSums::finish() {
   }
   Clock::time_point counted = Clock::time_point::min();  // what passed until then
   for (const Sent& each : sent_) {
-    const Clock::time_point since = std::max(each.since, counted), until = std::min(each.sum->wait(), finished);
+    const std::optional<Clock::time_point> done = each.sum->wait();
+    if (!done) continue;
+    const Clock::time_point since = std::max(each.since, counted), until = std::min(*done, finished);
     if (until > since) hidden_ms_ += std::chrono::duration<double, std::milli>(until - since).count();
     counted = std::max(counted, until);
   }
   for (const auto& sum : sums) sum->wait();
   sent_.clear();
   if (elements > 0) pack(small, true);
+  if (rows_KD.defined()) table_VD.index_copy_(0, rows_K, rows_KD);
 }
 
 }  // namespace st

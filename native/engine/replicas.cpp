@@ -1,7 +1,9 @@
 #include "engine/replicas.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <string>
@@ -49,7 +51,7 @@ LossGradients Replicas::differentiate_all(const OwnedLoss& owned, LossContext co
   if (batch.guide_width > 0) {
     const at::Tensor guide_RG = at::empty({batch.rows(), batch.guide_width}, at::kFloat);
     std::copy(batch.guide.begin(), batch.guide.end(), guide_RG.mutable_data_ptr<float>());
-    tensors.guide_RG = all_rows(guide_RG, batch.columns);
+    tensors.guide_RG = all_rows(guide_RG, batch.columns).to(own_RD.device());
   }
   context.given = &tensors;
   Network::Output all;
@@ -62,20 +64,35 @@ LossGradients Replicas::differentiate_all(const OwnedLoss& owned, LossContext co
   return found;
 }
 
+// Losses first, then what the host has counted. Those on a device go by themselves, so that the host does not wait for
+// them.
 Replicas::Logged Replicas::log(const LossValue& value, int64_t tokens, const std::vector<double>& requests) {
-  const auto parts = static_cast<int64_t>(value.logged.size() + requests.size());
-  at::Tensor numbers = at::empty({2 + parts}, at::kDouble);
-  auto* next = numbers.mutable_data_ptr<double>();
-  *next++ = value.total.item<double>() * share();
-  *next++ = static_cast<double>(tokens);
-  for (const auto& [name, number] : value.logged) *next++ = number.item<double>() * share();
-  for (const double request : requests) *next++ = request;
-  ranks_->all_reduce(numbers);
-  Logged out{LossValue(numbers[0]), static_cast<int64_t>(numbers[1].item<double>()), {}};
-  int64_t at = 2;
-  for (const auto& [name, number] : value.logged) out.value.logged.emplace_back(name, numbers[at++]);
-  for (size_t i = 0; i < requests.size(); ++i) out.requests.push_back(numbers[at++].item<double>());
+  std::vector<at::Tensor> means = {value.total.to(at::kDouble)};
+  for (const auto& [name, number] : value.logged) means.push_back(number.to(value.total.device(), at::kDouble));
+  at::Tensor losses = at::stack(means) * share();
+  at::Tensor counts = at::empty({1 + static_cast<int64_t>(requests.size())}, at::kDouble);
+  counts[0].fill_(tokens);
+  std::copy(requests.begin(), requests.end(), counts.mutable_data_ptr<double>() + 1);
+  if (losses.is_cpu()) {
+    const at::Tensor all = at::cat(std::vector<at::Tensor>{losses, counts});
+    ranks_->all_reduce(all);
+    losses = all.narrow(0, 0, losses.numel());
+    counts = all.narrow(0, losses.numel(), counts.numel());
+  } else {
+    ranks_->all_reduce(losses);
+    ranks_->all_reduce(counts);
+  }
+  const auto* count = counts.const_data_ptr<double>();
+  Logged out{LossValue(losses[0]), static_cast<int64_t>(count[0]), {count + 1, count + counts.numel()}};
+  int64_t at = 1;
+  for (const auto& [name, number] : value.logged) out.value.logged.emplace_back(name, losses[at++]);
   return out;
+}
+
+void Replicas::watch_weights(TrainedSets& sets, bool forget) {
+  for (auto& set : sets.all) {
+    if (set->is_queued()) set->parameters().put_off(forget ? nullptr : &settled_);
+  }
 }
 
 void Replicas::check_weights(TrainedSets& sets, int64_t step) {
@@ -112,6 +129,7 @@ void Replicas::copy_weights(TrainedSets& sets) {
 }
 
 void Replicas::compare_weights(TrainedSets& sets, int64_t step) {
+  ranks_->settle();
   const auto count = static_cast<int64_t>(sets.all.size());
   at::Tensor own = at::empty({count}, at::kLong);
   for (int64_t i = 0; i < count; ++i) own[i] = sets.all[static_cast<size_t>(i)]->checksum();

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/collective.h"
+#include "core/parameters.h"
 #include "engine/chunks.h"
 #include "engine/gradient_sums.h"
 #include "engine/loss_pass.h"
@@ -12,12 +14,24 @@
 
 namespace st {
 
+// Weights that are read as a whole, for a file say, when the device has done what it was given: where a rank was lost,
+// there is half a sum in them, and the reader gets an error.
+class SettledSums final : public PendingUpdates {
+ public:
+  explicit SettledSums(std::shared_ptr<Collective> ranks) : ranks_(std::move(ranks)) {}
+  void settle() override { ranks_->settle(); }
+  void settle(const std::vector<int32_t>&) override {}
+
+ private:
+  std::shared_ptr<Collective> ranks_;
+};
+
 // The training of one model by several processes. Each has all weights and an equal part of the rows of every batch,
 // column by column: the first part belongs to rank 0. Gradients are summed over the ranks, so each makes the same
 // update, bit for bit.
 class Replicas {
  public:
-  explicit Replicas(std::shared_ptr<Collective> ranks) : ranks_(std::move(ranks)) {}
+  explicit Replicas(std::shared_ptr<Collective> ranks) : ranks_(std::move(ranks)), settled_(ranks_) {}
 
   // By which the loss of a part of the batch is scaled, so that the sum is the gradient of the mean over all rows.
   double share() const { return 1.0 / static_cast<double>(ranks_->size()); }
@@ -28,7 +42,12 @@ class Replicas {
   LossGradients differentiate_all(const OwnedLoss& owned, LossContext context, const Network::Output& outputs,
                                   double scale);
 
-  // What is logged of a batch: means and sums over all ranks.
+  // Of a model on a device: its weights are read when all is done there. `forget`: while it has no trainer any more.
+  void watch_weights(TrainedSets& sets, bool forget = false);
+  // See Collective.
+  void settle() { ranks_->settle(); }
+
+  // What is logged of a batch: means and sums over all ranks. The means are where the losses were.
   struct Logged {
     LossValue value;
     int64_t tokens;
@@ -54,6 +73,7 @@ class Replicas {
   void compare_weights(TrainedSets& sets, int64_t step);
 
   std::shared_ptr<Collective> ranks_;
+  SettledSums settled_;
   std::vector<std::unique_ptr<GradientSums>> sums_;  // by set
 };
 

@@ -63,6 +63,9 @@ class Trained {
   // Those in which gradients may differ from 0: of the token table only the rows that batches have read.
   std::vector<Segment> with_gradients();
 
+  // Whether it is updated by queue_update().
+  bool is_queued() const { return queued_; }
+
   bool used = false;  // whether a batch since the last update used it
 
  private:

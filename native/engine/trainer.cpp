@@ -121,6 +121,7 @@ Evaluation Trainer::evaluate(const RoutedBatch& batch, int64_t loss) {
   Network& network = impl_->open();
   impl_->encoder->impl().validate(batch);
   impl_->prepare();
+  if (impl_->replicas) impl_->replicas->settle();
   const at::NoGradGuard no_grad;
   const OwnedLoss& owned = impl_->loss_at(loss);
   const LossNeeds needs = owned.loss->needs();
@@ -156,6 +157,7 @@ void Trainer::copy_weights() {
 std::vector<int64_t> Trainer::counters() {
   impl_->open();
   impl_->prepare();
+  if (impl_->replicas) impl_->replicas->settle();
   std::vector<int64_t> out = {impl_->step};
   for (const auto& set : impl_->sets.all) out.push_back(set->updates());
   return out;
@@ -196,7 +198,9 @@ void Trainer::dispose() {
     forwarded->pending = {};
   }
   impl_->graphs.reset();
+  if (impl_->replicas) impl_->replicas->watch_weights(impl_->sets, true);
   impl_->sets.all.clear();
+  impl_->replicas.reset();
   impl_->updater.reset();
   impl_->scaler.reset();
   for (auto& loss : impl_->losses) loss->parameters.dispose();

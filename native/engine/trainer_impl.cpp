@@ -40,8 +40,6 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
         "float16 computes on a GPU alone: train on the CPU in float32 or bfloat16");
   check(!spec.loss_scaler || !spec.compat_loss_gradients, "ERR_NOT_IMPLEMENTED",
         "Gradients of losses that are never zeroed are not built with a loss scaler");
-  check(!spec.loss_scaler || spec.ranks == nullptr, "ERR_NOT_IMPLEMENTED",
-        "Training with several processes is not built with a loss scaler");
   check(!network.int8(), "ERR_UNSUPPORTED",
         "A model of dtype int8 encodes but is not trained: load it with float32 or bfloat16");
   check(master_dtype(precision) == master, "ERR_INVALID_ARGUMENT", "A float64 encoder cannot train in ",
@@ -64,8 +62,8 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
   }
   optimizer_state_names(spec.optimizer);
   if (spec.ranks != nullptr) {
-    check(network.device().is_cpu() && !spec.without_waiting, "ERR_NOT_IMPLEMENTED",
-          "Training with several processes is built for the CPU alone: load the model with device: 'cpu'");
+    check(spec.ranks->takes(network.device()), "ERR_INVALID_ARGUMENT", "The model computes on ", network.device().str(),
+          ", which the processes that are to train it do not send from: useDevice() comes first");
     replicas.emplace(spec.ranks);
   }
   graphs = spec.graphs;
@@ -109,6 +107,7 @@ void Trainer::Impl::prepare() {
     add(twin->parameters(), kTwinPrefix);
   }
   for (auto& loss : losses) add(loss->parameters, "");
+  if (replicas) replicas->watch_weights(sets);
   if (spec.loss_scaler) scaler.emplace(network.device());
   if (queued) {
     updater = std::make_unique<DeviceUpdater>(network.device(), static_cast<int64_t>(sets.weight_decays.size()),
@@ -243,7 +242,11 @@ std::optional<StepReport> Trainer::Impl::finish(const RoutedBatch& batch, const 
     ++step;
     accumulated = 0;
   }
-  if (!options.report) return std::nullopt;
+  // What a rank asks for is heard at once, though the host waits for its device then.
+  const std::vector<double>& asked = counted.requests;
+  const bool is_asked = options.update && std::any_of(asked.begin(), asked.end(), [](double each) { return each > 0; });
+  if (!options.report && !is_asked) return std::nullopt;
+  if (replicas) replicas->settle();
   StepReport out = counted;
   counted = {};
   if (graphs != nullptr) out.graphs = graphs->counts();

@@ -11,6 +11,11 @@ std::optional<StepGraphs::Outputs> Trainer::Impl::recorded(const RoutedBatch& ba
   const OwnedLoss& loss = loss_at(options.loss);
   const LossNeeds needs = loss.loss->needs();
   Network& network = open();
+  if (replicas) {
+    // Sums over ranks begin in the backward pass, and a recording of them would hold all ranks to one order of shapes.
+    graphs->pass_by("several processes");
+    return std::nullopt;
+  }
   if (encoder->impl().routes.size() > 1) {
     graphs->pass_by("several routes");
     return std::nullopt;

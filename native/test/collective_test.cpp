@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/features.h"
+#include "core/rank_place.h"
 #include "ranks.h"
 
 namespace st::test {
@@ -150,6 +151,49 @@ TEST(Collective, NamesARankThatIsSilent) {
     }
   });
   EXPECT_NE(failures[0].find("rank 1 is lost"), std::string::npos) << failures[0];
+}
+
+// Ranks on CPUs need nothing more; those on GPUs need NCCL.
+TEST(Collective, KnowsItsDevices) {
+  with_ranks(2, [](const std::shared_ptr<Collective>& ranks) {
+    EXPECT_EQ(Collective::on_device(ranks, at::kCPU), ranks);
+    EXPECT_TRUE(ranks->takes(at::kCPU));
+    EXPECT_FALSE(ranks->takes(at::Device(at::kCUDA, 0)));
+    ranks->settle();
+  });
+#if !ST_WITH_CUDA
+  const at::Device card(at::kCUDA, 1);
+  with_ranks(1, [&](const std::shared_ptr<Collective>& ranks) {
+    expect_error("ERR_NOT_IMPLEMENTED", "on cuda:1 needs NCCL, which this addon (for the CPU) was built without",
+                 [&] { Collective::on_device(ranks, card); });
+  });
+  const int64_t port = free_port();
+  expect_all(in_threads(2,
+                        [&](int64_t rank) {
+                          const auto ranks = Collective::join(member(rank, 2, port));
+                          Collective::on_device(ranks, rank == 0 ? at::Device(at::kCPU) : card);
+                        }),
+             "Rank 1 trains on cuda:1 and rank 0 on cpu: all ranks train on CPUs, or all on GPUs");
+#endif
+}
+
+TEST(Collective, EachRankHasACardOfItsOwn) {
+  const auto place = [](int index, const std::string& host, const std::string& card) {
+    return place_of(at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index)), host, "boot of " + host, card);
+  };
+  check_places({place_of(at::kCPU), place_of(at::kCPU)});
+  check_places({place(0, "a", "0:3b:0"), place(1, "a", "0:5e:0"), place(0, "b", "0:3b:0")});
+  // Each sees one card, which it calls the first.
+  check_places({place(0, "a", "0:3b:0"), place(0, "a", "0:5e:0")});
+  // Machines of one name.
+  check_places({place_of(at::Device(at::kCUDA, 0), "localhost", "1", "0:3b:0"),
+                place_of(at::Device(at::kCUDA, 0), "localhost", "2", "0:3b:0")});
+  expect_error(
+      "ERR_DISTRIBUTED",
+      "Ranks 1 and 2 both train on the card 0:5e:0 of a (cuda:1 of the second one), but NCCL needs one for each",
+      [&] { check_places({place(0, "a", "0:3b:0"), place(0, "a", "0:5e:0"), place(1, "a", "0:5e:0")}); });
+  expect_error("ERR_DISTRIBUTED", "Rank 1 trains on cpu and rank 0 on cuda:0",
+               [&] { check_places({place(0, "a", "0:3b:0"), place_of(at::kCPU)}); });
 }
 
 #else

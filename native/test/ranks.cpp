@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #include <thread>
+#include <type_traits>
+#include <utility>
+#include <variant>
 
 namespace st::test {
 
@@ -32,6 +35,27 @@ CollectiveSpec member(int64_t rank, int64_t size, int64_t port) {
   spec.timeout_seconds = 20;
   spec.roll_call_seconds = 1;
   return spec;
+}
+
+PackedBatch part_of(const PackedBatch& whole, int64_t rank, int64_t size) {
+  PackedBatch out;
+  out.columns = whole.columns;
+  out.offsets = {0};
+  const int64_t column = whole.rows() / whole.columns, own = column / size;
+  for (int64_t c = 0; c < whole.columns; ++c) {
+    for (int64_t row = c * column + rank * own; row < c * column + (rank + 1) * own; ++row) {
+      const auto begin = whole.offsets[row], end = whole.offsets[row + 1];
+      out.ids.insert(out.ids.end(), whole.ids.begin() + begin, whole.ids.begin() + end);
+      out.token_types.insert(out.token_types.end(), whole.token_types.begin() + begin, whole.token_types.begin() + end);
+      out.offsets.push_back(out.offsets.back() + end - begin);
+    }
+  }
+  const auto cut = [&](const auto& labels) {
+    return std::decay_t<decltype(labels)>(labels.begin() + rank * own, labels.begin() + (rank + 1) * own);
+  };
+  if (auto* floats = std::get_if<std::vector<float>>(&whole.labels)) out.labels = cut(*floats);
+  if (auto* integers = std::get_if<std::vector<int32_t>>(&whole.labels)) out.labels = cut(*integers);
+  return out;
 }
 
 std::vector<std::string> in_threads(int64_t size, const std::function<void(int64_t rank)>& work) {

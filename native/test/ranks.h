@@ -14,6 +14,9 @@ int64_t free_port();
 // How rank `rank` of `size` joins ranks in this process.
 CollectiveSpec member(int64_t rank, int64_t size, int64_t port);
 
+// The part of a batch that rank `rank` of `size` has: consecutive rows of every column.
+PackedBatch part_of(const PackedBatch& whole, int64_t rank, int64_t size);
+
 // Runs `work` once for each rank, each in a thread of its own, and gives the failures by rank (empty: none).
 std::vector<std::string> in_threads(int64_t size, const std::function<void(int64_t rank)>& work);
 

@@ -5,7 +5,9 @@
 
 #include "core/features.h"
 #include "core/profile.h"
+#include "engine/step_graph.h"
 #include "ranks.h"
+#include "recording.h"
 #include "training.h"
 
 namespace st::test {
@@ -13,28 +15,6 @@ namespace st::test {
 namespace {
 
 #if ST_HAVE_C10D
-
-// The part of a batch that rank `rank` of `size` has: consecutive rows of every column.
-PackedBatch part_of(const PackedBatch& whole, int64_t rank, int64_t size) {
-  PackedBatch out;
-  out.columns = whole.columns;
-  out.offsets = {0};
-  const int64_t column = whole.rows() / whole.columns, own = column / size;
-  for (int64_t c = 0; c < whole.columns; ++c) {
-    for (int64_t row = c * column + rank * own; row < c * column + (rank + 1) * own; ++row) {
-      const auto begin = whole.offsets[row], end = whole.offsets[row + 1];
-      out.ids.insert(out.ids.end(), whole.ids.begin() + begin, whole.ids.begin() + end);
-      out.token_types.insert(out.token_types.end(), whole.token_types.begin() + begin, whole.token_types.begin() + end);
-      out.offsets.push_back(out.offsets.back() + end - begin);
-    }
-  }
-  const auto cut = [&](const auto& labels) {
-    return std::decay_t<decltype(labels)>(labels.begin() + rank * own, labels.begin() + (rank + 1) * own);
-  };
-  if (auto* floats = std::get_if<std::vector<float>>(&whole.labels)) out.labels = cut(*floats);
-  if (auto* integers = std::get_if<std::vector<int32_t>>(&whole.labels)) out.labels = cut(*integers);
-  return out;
-}
 
 struct Outcome {
   double loss, norm;
@@ -49,6 +29,8 @@ struct Case {
   Config::Object model = {};  // changes of its config
   double width = 12;          // of its embeddings
   int64_t accumulated = 1;    // batches to a step: the same one again
+  bool queued = false;        // a GPU's kind of step, on the CPU
+  bool scales = false;        // the losses, as in float16
 };
 
 std::shared_ptr<Encoder> encoder_for(const Case& c, const std::string& dtype) {
@@ -75,6 +57,8 @@ Outcome train(const Case& c, const PackedBatch& batch, const std::string& dtype,
     TrainerSpec spec = spec_of(c.loss);
     spec.losses[0].gathers = c.gathers;
     spec.ranks = ranks;
+    spec.without_waiting = c.queued;
+    spec.loss_scaler = c.scales;
     return std::make_pair(encoder, std::make_unique<Trainer>(encoder, spec));
   };
   Outcome out;
@@ -129,12 +113,28 @@ std::vector<Case> cases() {
           wide({.loss = ranking, .batch = pairs, .gathers = true, .options = chunked, .accumulated = 2})};
 }
 
+// A token table of which a batch reads a small part.
+Case rare(Case c) {
+  c.model["vocab_size"] = 100.0;
+  return c;
+}
+
 // Several ranks make the update of one process with the whole batch: dropout on, clipping by the norm over all, the
 // loss's parameters and rows of the token table that one rank alone has read.
 TEST(Replicas, TrainAsOneProcessWithTheWholeBatch) {
-  for (const Case& c : cases()) {
+  std::vector<Case> all = cases();
+  for (Case c : cases()) {
+    c.queued = true;
+    all.push_back(c);
+    all.push_back(rare(c));
+    c.scales = true;
+    all.push_back(c);
+  }
+  for (const Case& c : all) {
     for (const std::string& dtype : {std::string("float64"), std::string("float32")}) {
-      SCOPED_TRACE(c.loss.string("type") + " " + dtype + (c.gathers ? ", gathered" : ""));
+      if (c.queued && dtype == "float32") continue;
+      SCOPED_TRACE(c.loss.string("type") + " " + dtype + (c.gathers ? ", gathered" : "") +
+                   (c.queued ? ", queued" : "") + (c.scales ? ", scaled" : ""));
       const double near = dtype == "float64" ? 1e-12 : 1e-5;
       const Threads one(1);
       const Outcome whole = train(c, c.batch, dtype, nullptr);
@@ -192,6 +192,85 @@ TEST(Replicas, AllColumnsPassTheEncoderAtOnceAndTheLastBatchOfAStepSendsLayersEa
   const Profile profile = profile_stop();
   EXPECT_EQ(calls(profile, "attention"), 2 * 3 * 5);
   EXPECT_EQ(calls(profile, "communication, begun"), 2 * 3) << "two, two and one of five layers";
+}
+
+TEST(Replicas, OnADeviceFewRowsOfTheTokenTableAreSentAlone) {
+  for (const bool is_rare : {false, true}) {
+    Case c = is_rare ? rare(cases()[0]) : cases()[0];
+    ASSERT_TRUE(profile_start());
+    with_ranks(2, [&](const std::shared_ptr<Collective>& ranks) {
+      TrainerSpec spec = spec_of(c.loss);
+      spec.ranks = ranks;
+      spec.without_waiting = true;
+      Trainer trainer(encoder_for(c, "float32"), spec);
+      step(c, trainer, part_of(c.batch, ranks->rank(), 2), 1e-3);
+    });
+    EXPECT_EQ(calls(profile_stop(), "rows of the token table"), is_rare ? 2 : 0);
+  }
+}
+
+// A process alone whose device may have lost others.
+struct LoneRanks final : Collective {
+  struct Done final : Sum {
+    std::optional<Clock::time_point> wait() override { return std::nullopt; }
+  };
+  LoneRanks() : Collective(nullptr, 0, 1) {}
+  std::unique_ptr<Sum> begin_all_reduce(at::Tensor) override { return std::make_unique<Done>(); }
+  at::Tensor all_gather(const at::Tensor& own) override { return own.unsqueeze(0); }
+  void broadcast(at::Tensor, int64_t) override {}
+  void barrier() override {}
+  void settle() override { check(!is_lost, "ERR_DISTRIBUTED", "Rank 1 is lost"); }
+  void leave(const std::string&) override {}
+  bool is_lost = false;
+};
+
+// Sums that were given up leave anything in the weights: nobody gets to see them.
+TEST(Replicas, NobodyReadsWhatADeviceMadeWithoutTheOthers) {
+  const auto ranks = std::make_shared<LoneRanks>();
+  TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+  spec.ranks = ranks;
+  spec.without_waiting = true;
+  const auto encoder = encoder_of();
+  Trainer trainer(encoder, spec);
+  trainer.step(scored_batch(), kUpdate);
+  dump_weights(*encoder);
+  ranks->is_lost = true;
+  EXPECT_FALSE(trainer.step(scored_batch(), {.rates = {1e-2}}).has_value()) << "the host does not wait";
+  const auto is_refused = [](const auto& read) { expect_error("ERR_DISTRIBUTED", "Rank 1 is lost", read); };
+  is_refused([&] { dump_weights(*encoder); });
+  is_refused([&] { dump_weights(trainer, "exp_avg."); });
+  is_refused([&] { trainer.step(scored_batch(), kUpdate); });
+  is_refused([&] { trainer.evaluate(scored_batch()); });
+  is_refused([&] { trainer.counters(); });
+  trainer.dispose();
+  dump_weights(*encoder);
+}
+
+TEST(Replicas, OnADeviceRequestsBringAReport) {
+  const auto ranks = std::make_shared<LoneRanks>();
+  TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+  spec.ranks = ranks;
+  spec.without_waiting = true;
+  Trainer trainer(encoder_of(), spec);
+  EXPECT_FALSE(trainer.step(scored_batch(), {.rates = {1e-2}, .requests = {0, 0}}).has_value());
+  const auto report = trainer.step(scored_batch(), {.rates = {1e-2}, .requests = {0, 1}});
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->requests, (std::vector<double>{0, 1}));
+  EXPECT_EQ(report->batches, 2);
+}
+
+// A recording has one order of sums, which those of other ranks would have to share.
+TEST(Replicas, StepsAreNotRecorded) {
+  TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+  spec.ranks = std::make_shared<LoneRanks>();
+  RecordingLog log;
+  spec.graphs =
+      std::make_shared<StepGraphs>(at::kCPU, std::make_unique<KeepingRecorder>(log), std::make_unique<PlainUploader>());
+  Trainer trainer(encoder_of(), spec);
+  std::optional<StepReport> report;
+  for (int i = 0; i < 4; ++i) report = trainer.step(scored_batch(), kUpdate);
+  EXPECT_EQ(report->graphs, (std::map<std::string, int64_t>{{"eager: several processes", 4}}));
+  EXPECT_EQ(log.warm_ups, 0);
 }
 
 TEST(Replicas, StopWhereWeightsDiffer) {

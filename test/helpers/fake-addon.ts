@@ -281,6 +281,7 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
     }),
     Collective: class {
       async join(): Promise<void> {}
+      async useDevice(): Promise<void> {}
       async exchange(text: string): Promise<string[]> {
         return [text]
       }

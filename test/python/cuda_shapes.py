@@ -8,6 +8,7 @@ needs a torch that is built with CUDA; no GPU.
 """
 
 import sys
+from pathlib import Path
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -137,6 +138,35 @@ def loss_scaler() -> None:
     print(f"{'ok' if good else 'FAILED'}  scale of losses: {', '.join(names)}, for CUDA")
 
 
+def ranks() -> None:
+    """What engine/gradient_sums.cpp does with gradients before and after NCCL, and what core/nccl_collective.cpp expects of c10d."""
+    global failed
+    table = torch.empty(30522, 384, device="cuda")
+    rows = torch.empty(700, dtype=torch.int64, device="cuda")
+    picked = aten.index_select(table, 0, rows)
+    check("rows of the token table", picked, [700, 384], torch.float32, [384, 1])
+    check("rows of the token table, returned", table.index_copy_(0, rows, picked), [30522, 384], torch.float32, [384, 1])
+    flat, packed = torch.empty(5000, device="cuda"), torch.empty(900, device="cuda")
+    pieces, places = list(packed.split([384, 500, 16])), [flat[100:484], flat[1000:1500], flat[4000:4016]]
+    torch._foreach_copy_(pieces, places)
+    torch._foreach_copy_(places, pieces)
+    check("small gradients, packed", packed, [900], torch.float32, [1])
+    numbers = torch.stack([torch.empty((), device="cuda").to(torch.float64) for _ in range(3)]) * 0.5
+    check("losses of a step", numbers, [3], torch.float64, [1])
+    # Its constructor refuses a machine without GPU. The operators in front of its functions have their CUDA kernels.
+    for name in ("allreduce_", "_allgather_base_", "broadcast_"):
+        good = torch._C._dispatch_has_kernel_for_dispatch_key(f"c10d::{name}", "CUDA")
+        failed += not good
+        print(f"{'ok' if good else 'FAILED'}  c10d::{name} for CUDA")
+    # Variables that switch c10d's watchdog and its record of calls off.
+    folder = Path(torch.__file__).parent / "include/torch/csrc/distributed/c10d"
+    texts = "".join((folder / name).read_text() for name in ("ProcessGroupNCCL.hpp", "FlightRecorder.hpp", "FlightRecorderDetail.hpp"))
+    for name in ("TORCH_NCCL_BLOCKING_WAIT", "TORCH_NCCL_TRACE_BUFFER_SIZE", "TORCH_FR_BUFFER_SIZE"):
+        good = name in texts
+        failed += not good
+        print(f"{'ok' if good else 'FAILED'}  c10d reads {name}")
+
+
 def main() -> int:
     if torch.version.cuda is None:
         print("ok  left out: this torch is built without CUDA")
@@ -158,6 +188,7 @@ def main() -> int:
         products()
         adamw()
         loss_scaler()
+        ranks()
     return 1 if failed else 0
 
 

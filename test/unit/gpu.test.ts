@@ -28,7 +28,7 @@ const { EVIDENCE, judge, linesOf, testsOf, verdicts } = (await import(
 const page = readFileSync(join(packageRoot, 'docs/cuda.md'), 'utf8')
 const script = readFileSync(join(packageRoot, 'bench/gpu.sh'), 'utf8')
 
-const nativeTests = ['cuda_device_test.cpp', 'cuda_graph_test.cpp'].flatMap((file) => {
+const nativeTests = ['cuda_device_test.cpp', 'cuda_graph_test.cpp', 'cuda_ranks_test.cpp'].flatMap((file) => {
   const source = readFileSync(join(packageRoot, 'native/test', file), 'utf8')
   return [...source.matchAll(/^TEST_F\((\w+), (\w+)\)/gm)].map(([, suite, name]) => `${suite}.${name}`)
 })
@@ -47,7 +47,7 @@ test('every line that has not run has evidence, which the script brings', (t) =>
         `${name}: no test is called ${pattern.source}`,
       )
     }
-    const named = [...script.matchAll(/^ *(native|addon) (\S+) /gm)].map(([, kind, part]) =>
+    const named = [...script.matchAll(/^ *(native|addon|part) (\S+) /gm)].map(([, kind, part]) =>
       kind === 'native' ? `native-${part}` : part!,
     )
     for (const pattern of parts)
@@ -111,10 +111,11 @@ test('verdicts of a folder of reports', (t) => {
 })
 
 /** Programs that answer as those of a machine with a GPU. */
-function machine(): { bin: string; out: string; build: string } {
+function machine(devices = 2): { bin: string; out: string; build: string } {
   const root = temporaryFolder()
   const python = `case "$*" in
   *get_device_capability*) echo 90 ;;
+  *device_count*) echo ${devices} ;;
   *version.cuda*) echo 13.0 ;;
   *__version__*) echo 2.11.0 ;;
   *dirname*) echo ${root}/torch ;;
@@ -159,7 +160,8 @@ onLinux('a dry run names every part and what is missing, and runs nothing', (t) 
   const whole = machine()
   const check = gpuScript(['--dry-run', 'check'], whole)
   t.is(check.status, 0, check.text)
-  for (const part of ['configure', 'build', 'addon-check', 'native-device', 'native-device-tf32', 'addon-on-device'])
+  const parts = ['configure', 'build', 'addon-check', 'native-device', 'native-device-tf32', 'addon-on-device']
+  for (const part of [...parts, 'native-ranks', 'addon-ranks'])
     t.regex(check.text, new RegExp(`gpu\\.sh: ${part}, at most \\d+ s`))
   t.regex(check.text, /CMAKE_CUDA_ARCHITECTURES=90-real/)
   t.regex(check.text, /everything is there/)
@@ -180,12 +182,24 @@ onLinux('both commands on a machine that only answers', (t) => {
   t.regex(check.text, /^NOT RUN +attention: /m)
   t.is(check.text.match(/^(PASS|FAIL|NOT RUN) /gm)!.length, linesOf(page).length)
   const { parts } = JSON.parse(readFileSync(join(stand.out, 'gpu-check.json'), 'utf8'))
-  t.true(parts.length >= 11)
+  t.true(parts.length >= 13)
   t.true(parts.every(({ status }: { status: number }) => status === 0))
   const bench = gpuScript(['bench'], stand)
   t.is(bench.status, 0, bench.text)
   t.is(readFileSync(join(stand.out, 'bench.jsonl'), 'utf8').match(/"theme":"way"/g)!.length, 3)
   t.is(gpuScript(['bench'], machine()).status, 2, 'without a build')
+})
+
+onLinux('what needs two GPUs is skipped where there is one', (t) => {
+  const stand = machine(1)
+  const check = gpuScript(['check'], stand)
+  t.is(check.status, 0, check.text)
+  for (const part of ['native-ranks', 'addon-ranks'])
+    t.regex(check.text, new RegExp(`^gpu\\.sh: ${part}: skipped, it needs 2 GPUs, here 1$`, 'm'))
+  t.regex(check.text, /^NOT RUN +ranks: /m)
+  const bench = gpuScript(['bench'], stand)
+  t.is(bench.status, 0, bench.text)
+  t.regex(bench.text, /bench-ranks: skipped, it needs 2 GPUs, here 1/)
 })
 
 onLinux('what fails or has no time left is said', (t) => {

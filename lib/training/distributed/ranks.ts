@@ -44,6 +44,18 @@ export class Ranks {
     return this.rank === 0
   }
 
+  /**
+   * All processes say on which device they train: their CPUs, or each on a GPU of its own.
+   * @throws ERR_DISTRIBUTED on every process where devices do not fit; ERR_NOT_IMPLEMENTED where the addon has no NCCL
+   */
+  async useDevice(device: string): Promise<void> {
+    try {
+      await this.native.useDevice(device)
+    } catch (error) {
+      throw fromNative(error, 'Collective.useDevice')
+    }
+  }
+
   /** The values of all processes, by rank. They are plain data. */
   async exchange<T>(value: T): Promise<T[]> {
     try {

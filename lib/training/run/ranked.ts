@@ -26,6 +26,7 @@ export async function withRanks<M extends TrainableModel, L extends TrainableLos
   let failure: unknown
   try {
     await ranks.expectSame(await factsOf(parts))
+    await ranks.useDevice(parts.model.device)
     warnOfDropLast(parts)
     const agreement = new Agreement(ranks, signal)
     const together = { ...parts, ranks, agreement, signal: agreement.signal }
@@ -53,6 +54,7 @@ async function factsOf<M extends TrainableModel, L extends TrainableLoss>(
   return {
     'sentence-torch': loadAddon().runtime().addonVersion,
     trainer: trainerName,
+    'kind of device': model.device.replace(/:.*/, ''),
     model: short(
       await hashJson([model.config, model.dtype, model.encoder.tensors().map(({ name, shape }) => [name, shape])]),
     ),
