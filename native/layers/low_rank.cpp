@@ -104,14 +104,16 @@ void add_gradient_of_a(const Pass& pass, const at::Tensor& d_inner_TR, const at:
 // d_B += d_y' inner, of each part.
 void add_gradients_of_b(const Pass& pass, const LowRank& low, const at::Tensor& d_y_TO, const at::Tensor& inner_TR,
                         Gradients& gradients) {
+  const Scratch scratch(pass.workspace);
   if (is_exact(pass)) {
     for (const LowRank::Part& part : low.parts) {
-      product::add_narrow(d_y_TO.narrow(1, part.row, part.rows).t(), inner_TR.narrow(1, part.first, part.rank),
-                          gradients[part.b]);
+      // Transposed, because rows of d_y are read faster than columns.
+      const at::Tensor d_b_RO = pass.workspace.take({part.rank, part.rows}, pass.master()).zero_();
+      product::add_narrow(inner_TR.narrow(1, part.first, part.rank).t(), d_y_TO.narrow(1, part.row, part.rows), d_b_RO);
+      gradients[part.b].add_(d_b_RO.t());
     }
     return;
   }
-  const Scratch scratch(pass.workspace);
   at::Tensor all_OR = pass.workspace.take({d_y_TO.size(1), padded(low.rank)}, pass.master()).zero_();
   linear_backward_weight(d_y_TO, padded_columns(pass, inner_TR), all_OR, pass.workspace);
   for (const LowRank::Part& part : low.parts) {
