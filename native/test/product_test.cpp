@@ -148,8 +148,8 @@ TEST(Product, AddendsOfParts) {
 TEST(Product, NarrowSides) {
   for (at::ScalarType type : {at::kFloat, at::kDouble}) {
     const bool own = type == at::kFloat && kernels::products<float>() != nullptr;
-    for (const Shape& shape : kShapes) {
-      for (int64_t rank : {1, 8, 16, 33, 48, 70}) {
+    for (const Shape& shape : {Shape{1, 32}, {7, 96}, {65, 33}, {403, 97}, {90, 802}}) {
+      for (int64_t rank : {1, 16, 33, 70}) {
         const std::string what = std::string(c10::toString(type)) + " " + std::to_string(shape.tokens) + " x " +
                                  std::to_string(shape.in) + ", rank " + std::to_string(rank);
         const auto wide = [&](int64_t rows, int64_t columns, uint64_t seed) {
