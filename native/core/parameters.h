@@ -32,6 +32,8 @@ class Parameters {
   ParamId token_table = -1;
   bool trains_table() const { return token_table >= 0 && is_trained(layout.group(token_table)); }
 
+  bool freezes(ParamId id) const { return id < layout.count() && !is_trained(layout.group(id)); }
+
   void allocate(at::Device device, at::ScalarType compute);
   // Changes the compute dtype. The masters stay.
   void set_compute(at::ScalarType compute);

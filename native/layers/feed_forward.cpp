@@ -8,8 +8,12 @@ namespace st {
 
 FeedForward::Kept FeedForward::keep(const Pass& pass) const {
   Kept kept;
-  if (pass.training) kept.slope_TF = pass.take(inner_.width());
-  kept.after_TF = pass.take(inner_.width());
+  if (pass.training && inner_.is_frozen(pass) && output_.is_frozen(pass)) {
+    kept.before_TF = pass.take(inner_.width());
+  } else {
+    if (pass.training) kept.slope_TF = pass.take(inner_.width());
+    kept.after_TF = pass.take(inner_.width());
+  }
   kept.output = output_.keep(pass);
   return kept;
 }
@@ -18,13 +22,15 @@ FeedForward::Kept FeedForward::forward(const Pass& pass, const Stream& in, const
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
+  const Scratch scratch(pass.workspace);
+  const at::Tensor after_TF = kept.after_TF.defined() ? kept.after_TF : pass.take(inner_.width());
   {
-    const Scratch scratch(pass.workspace);
+    const Scratch of_product(pass.workspace);
     linear_activation(pass.input, in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), activation_,
-                      pass.dropout_at(site_, dropout_), kept.slope_TF, kept.after_TF);
+                      pass.dropout_at(site_, dropout_), kept.slope_TF, after_TF, kept.before_TF);
   }
   yield_here();
-  output_.forward(pass, kept.after_TF, in, out, kept.output);
+  output_.forward(pass, after_TF, in, out, kept.output);
   return kept;
 }
 
@@ -35,8 +41,15 @@ GraphStream FeedForward::add_to(onnx::Graph& graph, const GraphStream& in) const
 Stream FeedForward::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
   at::Tensor d_TF = pass.take(inner_.width());
-  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.after_TF);
-  linear_activation_backward(back.d_y_TD, back.weight, kept.slope_TF, d_TF, inner_.bias_gradient(gradients));
+  at::Tensor slope_TF = kept.slope_TF, after_TF = kept.after_TF;
+  if (kept.before_TF.defined()) {
+    slope_TF = kept.before_TF;
+    after_TF = d_TF;  // which is written when nobody reads `after` any more
+    activate_out(activation_, kept.before_TF, after_TF, slope_TF);
+    drop(pass.input, pass.dropout_at(site_, dropout_), after_TF, slope_TF);
+  }
+  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, after_TF);
+  linear_activation_backward(back.d_y_TD, back.weight, slope_TF, d_TF, inner_.bias_gradient(gradients));
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   inner_.backward(pass, gradients, kept.x_TD, d_TF, d_in.x_TD, kept.reads_sum);
   return d_in;

@@ -11,9 +11,10 @@ class FeedForward {
   FeedForward(Linear inner, Activation activation, OutputBlock output, double inner_dropout = 0, uint32_t site = 0)
       : inner_(inner), activation_(activation), output_(output), dropout_(inner_dropout), site_(site) {}
 
-  // What a training pass keeps for the backward pass.
+  // What a training pass keeps for the backward pass: of frozen layers, whose training shall take little memory, what
+  // the activation reads, in place of all that is made of it.
   struct Kept {
-    at::Tensor x_TD, slope_TF, after_TF;
+    at::Tensor x_TD, slope_TF, after_TF, before_TF;
     bool reads_sum = false;  // the stream was one tensor
     OutputBlock::Kept output;
   };

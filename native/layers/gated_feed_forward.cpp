@@ -7,8 +7,12 @@ namespace st {
 
 GatedFeedForward::Kept GatedFeedForward::keep(const Pass& pass) const {
   Kept kept;
-  if (pass.training) kept.gate_T2F = pass.take(inner_.width());
-  kept.after_TF = pass.take(inner_.width() / 2);
+  if (pass.training && inner_.is_frozen(pass) && output_.is_frozen(pass)) {
+    kept.before_T2F = pass.take(inner_.width());
+  } else {
+    if (pass.training) kept.gate_T2F = pass.take(inner_.width());
+    kept.after_TF = pass.take(inner_.width() / 2);
+  }
   kept.output = output_.keep(pass);
   return kept;
 }
@@ -17,13 +21,15 @@ GatedFeedForward::Kept GatedFeedForward::forward(const Pass& pass, const Stream&
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
+  const Scratch scratch(pass.workspace);
+  const at::Tensor after_TF = kept.after_TF.defined() ? kept.after_TF : pass.take(inner_.width() / 2);
   {
-    const Scratch scratch(pass.workspace);
+    const Scratch of_product(pass.workspace);
     linear_gate(pass.input, in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), gate_,
-                pass.dropout_at(site_, dropout_), kept.gate_T2F, kept.after_TF);
+                pass.dropout_at(site_, dropout_), kept.gate_T2F, after_TF, kept.before_T2F);
   }
   yield_here();
-  output_.forward(pass, kept.after_TF, in, out, kept.output);
+  output_.forward(pass, after_TF, in, out, kept.output);
   return kept;
 }
 
@@ -38,8 +44,15 @@ GraphStream GatedFeedForward::add_to(onnx::Graph& graph, const GraphStream& in) 
 Stream GatedFeedForward::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
   at::Tensor d_T2F = pass.take(inner_.width());
-  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.after_TF);
-  linear_gate_backward(back.d_y_TD, back.weight, kept.gate_T2F, d_T2F, inner_.bias_gradient(gradients));
+  at::Tensor gate_T2F = kept.gate_T2F, after_TF = kept.after_TF;
+  if (kept.before_T2F.defined()) {
+    gate_T2F = kept.before_T2F;
+    // In memory that is written when nobody reads `after` any more.
+    after_TF = d_T2F.view(-1).narrow(0, 0, d_T2F.numel() / 2).view({d_T2F.size(0), inner_.width() / 2});
+    gate_again(pass.input, kept.before_T2F, gate_, pass.dropout_at(site_, dropout_), gate_T2F, after_TF);
+  }
+  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, after_TF);
+  linear_gate_backward(back.d_y_TD, back.weight, gate_T2F, d_T2F, inner_.bias_gradient(gradients));
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   inner_.backward(pass, gradients, kept.x_TD, d_T2F, d_in.x_TD, kept.reads_sum);
   return d_in;

@@ -11,9 +11,9 @@ class GatedFeedForward {
   GatedFeedForward(Linear inner, const GateShape& gate, double inner_dropout, uint32_t site, OutputBlock output)
       : inner_(inner), gate_(gate), dropout_(inner_dropout), site_(site), output_(output) {}
 
-  // What a training pass keeps for the backward pass.
+  // What a training pass keeps for the backward pass: of frozen layers what the gate reads, as FeedForward does.
   struct Kept {
-    at::Tensor x_TD, gate_T2F, after_TF;
+    at::Tensor x_TD, gate_T2F, after_TF, before_T2F;
     bool reads_sum = false;  // the stream was one tensor
     OutputBlock::Kept output;
   };

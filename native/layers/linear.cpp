@@ -49,7 +49,7 @@ Weight Linear::weight(const Pass& pass, const at::Tensor& x_TI) const {
   if (!pass.training) return packed(pass);
   Weight out{pass.parameters.value(weight_), nullptr, pass.workspace};
   const LowRank* low = pass.parameters.low_rank(weight_);
-  if (low != nullptr) out.added = low_rank_forward(pass, *low, x_TI, width_);
+  if (low != nullptr) out.added = low_rank_forward(pass, *low, x_TI);
   return out;
 }
 

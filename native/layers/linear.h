@@ -39,6 +39,8 @@ class Linear {
   bool is_trained(const Gradients& gradients) const {
     return gradients.reaches(weight_) || bias_gradient(gradients).defined();
   }
+  // Whether its weights rest in this pass, but for what an adapter adds.
+  bool is_frozen(const Pass& pass) const { return pass.parameters.freezes(weight_); }
   // For layers whose following op does not compute it.
   void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/profile.h"
+#include "ops/product.h"
 
 namespace st {
 
@@ -11,43 +12,16 @@ namespace {
 // Parts of A that read the same input.
 struct Inputs {
   int64_t first, rank;  // rows of A
-  bool are_all;
   Dropout dropout;
 };
 
 std::vector<Inputs> inputs_of(const Pass& pass, const LowRank& low) {
   const auto dropout_of = [&](const LowRank::Part& part) { return pass.dropout_at(part.site, low.dropout); };
   if (low.parts.size() == 1 || !dropout_of(low.parts[0]).active()) {
-    return {{0, low.rank, true, dropout_of(low.parts[0])}};
+    return {{0, low.rank, dropout_of(low.parts[0])}};
   }
   std::vector<Inputs> out;
-  for (const LowRank::Part& part : low.parts) out.push_back({part.first, part.rank, false, dropout_of(part)});
-  return out;
-}
-
-// A and B of all parts. Our products of bfloat16 need a depth of whole tiles; what is beyond the rank is 0.
-struct Factors {
-  at::Tensor a_RI, b_OR;
-};
-
-int64_t padded_rank(const Pass& pass, const LowRank& low) {
-  constexpr int64_t kTile = 32;
-  return pass.compute() == at::kBFloat16 ? (low.rank + kTile - 1) / kTile * kTile : low.rank;
-}
-
-Factors factors(const Pass& pass, const LowRank& low, int64_t width) {
-  const int64_t rank = padded_rank(pass, low);
-  const at::Tensor& a_RI = pass.parameters.value(low.a);
-  Factors out{a_RI, pass.workspace.take({width, rank}, pass.compute()).zero_()};
-  if (rank != low.rank) {
-    out.a_RI = pass.workspace.take({rank, a_RI.size(1)}, pass.compute()).zero_();
-    out.a_RI.narrow(0, 0, low.rank).copy_(a_RI);
-  }
-  for (const LowRank::Part& part : low.parts) {
-    // Scaled in the master dtype.
-    const at::Tensor b_OR = pass.parameters.master(part.b) * part.scale;
-    out.b_OR.narrow(0, part.row, part.rows).narrow(1, part.first, part.rank).copy_(b_OR);
-  }
+  for (const LowRank::Part& part : low.parts) out.push_back({part.first, part.rank, dropout_of(part)});
   return out;
 }
 
@@ -58,86 +32,150 @@ at::Tensor dropped(const Pass& pass, const Dropout& dropout, const at::Tensor& x
   return out_TI;
 }
 
-// x A' in the columns of these inputs.
-void multiply_by_a(const Pass& pass, const Inputs& inputs, const at::Tensor& x_TI, const at::Tensor& a_RI,
-                   at::Tensor out_TR) {
-  const Weight a{a_RI, nullptr, pass.workspace};
-  if (inputs.are_all) return linear(x_TI, a, {}, out_TR);
-  const Scratch scratch(pass.workspace);
-  const at::Tensor all_TR = pass.take(a_RI.size(0));
-  linear(x_TI, a, {}, all_TR);
-  out_TR.narrow(1, inputs.first, inputs.rank).copy_(all_TR.narrow(1, inputs.first, inputs.rank));
+at::Tensor take_inner(const Pass& pass, const LowRank& low) {
+  return pass.take(low.rank, pass.master()).zero_();
 }
 
-// The gradient of x A' in the columns of these inputs, 0 elsewhere.
-at::Tensor columns_of(const Pass& pass, const Inputs& inputs, const at::Tensor& d_TR) {
-  if (inputs.are_all) return d_TR;
-  at::Tensor out_TR = pass.take(d_TR.size(1)).zero_();
-  out_TR.narrow(1, inputs.first, inputs.rank).copy_(d_TR.narrow(1, inputs.first, inputs.rank));
+void scale(const LowRank& low, const at::Tensor& inner_TR) {
+  for (const LowRank::Part& part : low.parts) {
+    if (part.scale != 1) inner_TR.narrow(1, part.first, part.rank).mul_(part.scale);
+  }
+}
+
+// The four products with a narrow side. `inner` is in the master dtype, and x and y in the compute dtype. Where these
+// differ, products of bfloat16 read whole tiles: what is beyond the rank is 0.
+int64_t padded(int64_t rank) {
+  constexpr int64_t kTile = 32;
+  return (rank + kTile - 1) / kTile * kTile;
+}
+
+bool is_exact(const Pass& pass) {
+  return pass.compute() == pass.master();
+}
+
+at::Tensor padded_columns(const Pass& pass, const at::Tensor& inner_TR) {
+  const int64_t rank = inner_TR.size(1);
+  at::Tensor out_TR = pass.take(padded(rank)).zero_();
+  out_TR.narrow(1, 0, rank).copy_(inner_TR);
   return out_TR;
 }
 
-// The addend inner · factor, in the dtype of sums: float for bfloat16.
-Addend small_product(const Pass& pass, const at::Tensor& inner_TR, const at::Tensor& factor_RO) {
-  const at::ScalarType type = pass.master();
-  return {{}, inner_TR.to(type), factor_RO.to(type)};
+// inner := x a'
+void multiply_by_a(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& a_RI, at::Tensor inner_TR) {
+  if (is_exact(pass)) return product::add_narrow(x_TI, a_RI.t(), inner_TR);
+  const Scratch scratch(pass.workspace);
+  const int64_t rank = a_RI.size(0);
+  at::Tensor all_RI = pass.workspace.take({padded(rank), a_RI.size(1)}, pass.compute()).zero_();
+  all_RI.narrow(0, 0, rank).copy_(a_RI);
+  const at::Tensor all_TR = pass.take(padded(rank));
+  linear(x_TI, {all_RI, nullptr, pass.workspace}, {}, all_TR);
+  inner_TR.copy_(all_TR.narrow(1, 0, rank));
+}
+
+// d_inner := d_y B, which is not scaled yet.
+void multiply_by_b(const Pass& pass, const LowRank& low, const at::Tensor& d_y_TO, at::Tensor d_inner_TR) {
+  if (is_exact(pass)) {
+    for (const LowRank::Part& part : low.parts) {
+      product::add_narrow(d_y_TO.narrow(1, part.row, part.rows), pass.parameters.value(part.b),
+                          d_inner_TR.narrow(1, part.first, part.rank));
+    }
+    return;
+  }
+  const Scratch scratch(pass.workspace);
+  at::Tensor b_OR = pass.workspace.take({d_y_TO.size(1), padded(low.rank)}, pass.compute()).zero_();
+  for (const LowRank::Part& part : low.parts) {
+    b_OR.narrow(0, part.row, part.rows).narrow(1, part.first, part.rank).copy_(pass.parameters.value(part.b));
+  }
+  const at::Tensor all_TR = pass.take(padded(low.rank));
+  linear_backward_input(d_y_TO, {b_OR, nullptr, pass.workspace}, all_TR, false);
+  d_inner_TR.copy_(all_TR.narrow(1, 0, low.rank));
+}
+
+// d_a += d_inner' x
+void add_gradient_of_a(const Pass& pass, const at::Tensor& d_inner_TR, const at::Tensor& x_TI, at::Tensor d_a_RI) {
+  if (is_exact(pass)) return product::add_narrow(d_inner_TR.t(), x_TI, d_a_RI);
+  const Scratch scratch(pass.workspace);
+  const int64_t rank = d_a_RI.size(0);
+  at::Tensor all_RI = pass.workspace.take({padded(rank), x_TI.size(1)}, pass.master()).zero_();
+  linear_backward_weight(padded_columns(pass, d_inner_TR), x_TI, all_RI, pass.workspace);
+  d_a_RI.add_(all_RI.narrow(0, 0, rank));
+}
+
+// d_B += d_y' inner, of each part.
+void add_gradients_of_b(const Pass& pass, const LowRank& low, const at::Tensor& d_y_TO, const at::Tensor& inner_TR,
+                        Gradients& gradients) {
+  const Scratch scratch(pass.workspace);
+  if (is_exact(pass)) {
+    for (const LowRank::Part& part : low.parts) {
+      // Transposed, because rows of d_y are read faster than columns.
+      const at::Tensor d_b_RO = pass.workspace.take({part.rank, part.rows}, pass.master()).zero_();
+      product::add_narrow(inner_TR.narrow(1, part.first, part.rank).t(), d_y_TO.narrow(1, part.row, part.rows), d_b_RO);
+      gradients[part.b].add_(d_b_RO.t());
+    }
+    return;
+  }
+  at::Tensor all_OR = pass.workspace.take({d_y_TO.size(1), padded(low.rank)}, pass.master()).zero_();
+  linear_backward_weight(d_y_TO, padded_columns(pass, inner_TR), all_OR, pass.workspace);
+  for (const LowRank::Part& part : low.parts) {
+    gradients[part.b].add_(all_OR.narrow(0, part.row, part.rows).narrow(1, part.first, part.rank));
+  }
+}
+
+at::Tensor in_master(const Pass& pass, ParamId id) {
+  return pass.parameters.value(id).to(pass.master());
 }
 
 }  // namespace
 
-Addend low_rank_forward(const Pass& pass, const LowRank& low, const at::Tensor& x_TI, int64_t width) {
+Addend low_rank_forward(const Pass& pass, const LowRank& low, const at::Tensor& x_TI) {
   const ProfileScope scope("adapter");
-  const Factors of = factors(pass, low, width);
-  // What is beyond the rank stays 0.
-  const at::Tensor inner_TR = pass.take(of.a_RI.size(0)).zero_();
+  const at::Tensor& a_RI = pass.parameters.value(low.a);
+  const at::Tensor inner_TR = take_inner(pass, low);
   for (const Inputs& inputs : inputs_of(pass, low)) {
     const Scratch scratch(pass.workspace);
-    multiply_by_a(pass, inputs, dropped(pass, inputs.dropout, x_TI), of.a_RI, inner_TR);
+    multiply_by_a(pass, dropped(pass, inputs.dropout, x_TI), a_RI.narrow(0, inputs.first, inputs.rank),
+                  inner_TR.narrow(1, inputs.first, inputs.rank));
   }
-  return small_product(pass, inner_TR, of.b_OR.t());
+  scale(low, inner_TR);
+  Addend out{.inner_TR = inner_TR};
+  for (const LowRank::Part& part : low.parts) {
+    out.factors.push_back({part.first, part.row, in_master(pass, part.b).t()});
+  }
+  return out;
 }
 
 Addend low_rank_backward(const Pass& pass, Gradients& gradients, const LowRank& low, const at::Tensor& x_TI,
                          const at::Tensor& d_y_TO) {
   const ProfileScope scope("adapter, backward");
-  const bool trains = gradients[low.a].defined();
-  const Factors of = factors(pass, low, d_y_TO.size(1));
-  const int64_t rank = of.a_RI.size(0);
-  const at::Tensor d_inner_TR = pass.take(rank), inner_TR = pass.take(rank).zero_();
-  linear_backward_input(d_y_TO, {of.b_OR, nullptr, pass.workspace}, d_inner_TR, false);
+  const at::Tensor &a_RI = pass.parameters.value(low.a), &d_a_RI = gradients[low.a];
+  const at::Tensor d_inner_TR = take_inner(pass, low), inner_TR = take_inner(pass, low);
+  multiply_by_b(pass, low, d_y_TO, d_inner_TR);
+  scale(low, d_inner_TR);
 
   Addend out;
-  for (const Inputs& inputs : inputs_of(pass, low)) {
-    const at::Tensor d_TR = columns_of(pass, inputs, d_inner_TR);
-    if (trains) {
+  for (const auto& [first, rank, dropout] : inputs_of(pass, low)) {
+    const at::Tensor a_of_RI = a_RI.narrow(0, first, rank), d_TR = d_inner_TR.narrow(1, first, rank);
+    if (d_a_RI.defined()) {
       const Scratch scratch(pass.workspace);
-      const at::Tensor in_TI = dropped(pass, inputs.dropout, x_TI);
-      multiply_by_a(pass, inputs, in_TI, of.a_RI, inner_TR);
-      at::Tensor d_a_RI = pass.workspace.take(of.a_RI.sizes(), pass.master()).zero_();
-      linear_backward_weight(d_TR, in_TI, d_a_RI, pass.workspace);
-      gradients[low.a].add_(d_a_RI.narrow(0, 0, low.rank));
+      const at::Tensor in_TI = dropped(pass, dropout, x_TI);
+      multiply_by_a(pass, in_TI, a_of_RI, inner_TR.narrow(1, first, rank));
+      add_gradient_of_a(pass, d_TR, in_TI, d_a_RI.narrow(0, first, rank));
     }
-    if (!inputs.dropout.active()) {  // these are the inputs of all parts (inputs_of)
-      out = small_product(pass, d_TR, of.a_RI);
-      continue;
-    }
-    const at::Tensor d_x_TI = linear_backward_addend(d_TR, {of.a_RI, nullptr, pass.workspace});
-    drop(pass.input, inputs.dropout, d_x_TI);
+    if (!dropout.active()) continue;  // these are the inputs of all parts (inputs_of)
+    const at::Tensor d_x_TI = pass.take(x_TI.size(1), pass.master()).zero_();
+    product::add_narrow(d_TR, a_of_RI.to(pass.master()), d_x_TI);
+    drop(pass.input, dropout, d_x_TI);
     if (out.defined()) {
       out.whole_TO.add_(d_x_TI);
     } else {
       out.whole_TO = d_x_TI;
     }
   }
-  if (!trains) return out;
+  if (!out.defined()) out = {.inner_TR = d_inner_TR, .factors = {{0, 0, in_master(pass, low.a)}}};
+  if (!d_a_RI.defined()) return out;
 
-  const Scratch scratch(pass.workspace);
-  at::Tensor d_b_OR = pass.workspace.take({d_y_TO.size(1), rank}, pass.master()).zero_();
-  linear_backward_weight(d_y_TO, inner_TR, d_b_OR, pass.workspace);
-  for (const LowRank::Part& part : low.parts) {
-    const at::Tensor d_part_OR = d_b_OR.narrow(0, part.row, part.rows).narrow(1, part.first, part.rank);
-    gradients[part.b].add_(d_part_OR, part.scale);
-  }
+  scale(low, inner_TR);
+  add_gradients_of_b(pass, low, d_y_TO, inner_TR, gradients);
   return out;
 }
 

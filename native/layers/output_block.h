@@ -38,6 +38,7 @@ class OutputBlock {
   }
   // Memory for the stream that forward() writes.
   Stream take_stream(const Pass& pass) const;
+  bool is_frozen(const Pass& pass) const { return linear_.is_frozen(pass); }
   Kept keep(const Pass& pass) const;
   // `kept` is from keep(). out may use the memory of `residual` if no backward pass follows.
   void forward(const Pass& pass, const at::Tensor& x_TI, const Stream& residual, const Stream& out, Kept& kept) const;

@@ -37,6 +37,7 @@ struct Pass {
   const Memory* memory = nullptr;  // of a decoder
   bool keeps_packed = true;        // packed copies of weights, as large as these, for later passes; not in training
   const LayerDone* layer_done = nullptr;
+  bool to_input = true;  // the way back leads below the present layer, which else may leave out its input's gradient
 
   bool keeps_outputs() const { return training || outputs; }
 

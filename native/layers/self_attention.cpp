@@ -159,6 +159,10 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   yield_here();
   project_back(pass, gradients, kept, d_qkv_TX);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
+  if (!pass.to_input) {
+    qkv_.backward_weight(pass, gradients, kept.x_TD, d_qkv_TX);
+    return d_in;
+  }
   qkv_.backward(pass, gradients, kept.x_TD, d_qkv_TX, d_in.x_TD, kept.reads_sum);
   return d_in;
 }

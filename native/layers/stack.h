@@ -115,7 +115,9 @@ struct Stack {
       const Scratch of_layer(pass.workspace);
       const auto of =
           pass.recompute ? layers[i].forward(pass, kept.streams[i], kept.streams[i + 1]) : std::move(kept.layers[i]);
-      d = layers[i].backward(pass, gradients, of, d);
+      Pass of_pass = pass;
+      of_pass.to_input = i > end || to_embeddings || to_first_norm;
+      d = layers[i].backward(of_pass, gradients, of, d);
       add_output(i, d.sum_TD);
       if (pass.layer_done != nullptr) (*pass.layer_done)(static_cast<int64_t>(i));
     }

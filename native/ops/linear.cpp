@@ -12,10 +12,12 @@ namespace st {
 namespace {
 
 void add(const Addend& added, at::Tensor out_TO) {
-  if (added.whole_TO.defined()) {
-    out_TO.add_(added.whole_TO);
-  } else if (added.defined()) {
-    out_TO.addmm_(added.inner_TR.to(out_TO.scalar_type()), added.factor_RO.to(out_TO.scalar_type()));
+  if (added.whole_TO.defined()) out_TO.add_(added.whole_TO);
+  if (!added.inner_TR.defined()) return;
+  const at::Tensor inner_TR = added.inner_TR.to(out_TO.scalar_type());
+  for (const auto& [inner_column, column, factor_RO] : added.factors) {
+    out_TO.narrow(1, column, factor_RO.size(1))
+        .addmm_(inner_TR.narrow(1, inner_column, factor_RO.size(0)), factor_RO.to(out_TO.scalar_type()));
   }
 }
 
@@ -52,21 +54,6 @@ void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias
       store(end - begin, width, sums, data<float>(bias_O), false, data<S>(out_TO) + begin * width);
     });
   });
-}
-
-at::Tensor linear_backward_addend(const at::Tensor& d_y_TO, const Weight& weight) {
-  const ProfileScope scope("linear, addend of the input gradient");
-  const int64_t rows = d_y_TO.size(0), columns = weight.value_OI.size(1);
-  const bool own = product::available(d_y_TO);
-  at::Tensor out_TI = weight.workspace.take({rows, columns}, own ? at::kFloat : d_y_TO.scalar_type());
-  if (!own) {
-    reference::linear_backward_input(d_y_TO, weight.value_OI, out_TI, false);
-    return out_TI;
-  }
-  with_product_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
-    linear_backward_rows<S>(d_y_TO, weight, data<float>(out_TI), [](int64_t, int64_t, int64_t, const float*) {});
-  });
-  return out_TI;
 }
 
 void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::Tensor d_x_TI, bool accumulate) {

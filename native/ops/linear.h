@@ -2,15 +2,23 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace st {
 
 class Workspace;
 
-// What an adapter adds to a product: whole, or as the product of two small matrices, which is computed while the rows
-// it is added to are in the cache. Float beside a bfloat16 x.
+// What an adapter adds to a product: whole, or as products of columns of a narrow matrix, which are computed while the
+// rows they are added to are in the cache. Float beside a bfloat16 x.
 struct Addend {
+  struct Factor {
+    int64_t inner_column;  // the first one that it reads
+    int64_t column;        // the first one that it adds to
+    at::Tensor factor_RO;  // one stride is 1
+  };
   at::Tensor whole_TO = {};
-  at::Tensor inner_TR = {}, factor_RO = {};  // one stride of the factor is 1
+  at::Tensor inner_TR = {};
+  std::vector<Factor> factors = {};
   bool defined() const { return whole_TO.defined() || inner_TR.defined(); }
 };
 
@@ -37,9 +45,6 @@ bool has_int8_products();
 
 // out = x W' (+ bias). x, W and out in the compute dtype; bias in the master dtype, or undefined.
 void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO);
-
-// d_y W without rounding, as an addend of other products: in float32 for bfloat16.
-at::Tensor linear_backward_addend(const at::Tensor& d_y_TO, const Weight& weight);
 
 // d_x := d_y W, or d_x += d_y W with `accumulate`.
 void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::Tensor d_x_TI, bool accumulate);

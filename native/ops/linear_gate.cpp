@@ -28,39 +28,67 @@ void for_rows_of(const at::Tensor& x_TX, int64_t parts, const Work& work) {
   });
 }
 
+// Calls work(S{}, call) with what the kernel reads. The bias is in the arithmetic type; undefined = 0.
+template <typename Work>
+void with_gate(const Input& input, const at::Tensor& bias_2F, const GateShape& gate, const Dropout& dropout,
+               const at::Tensor& kept_T2F, const at::Tensor& after_TF, const Work& work) {
+  with_storage(after_TF.scalar_type(), [&]<typename S>(S s) {
+    using A = kernels::arithmetic_t<S>;
+    const int64_t width = after_TF.size(1);
+    const at::Tensor added_2F =
+        bias_2F.defined() ? bias_2F : at::zeros({2 * width}, c10::CppTypeToScalarType<A>::value);
+    work(s, kernels::Gate<S>{.width = width,
+                             .kind = gate.activation,
+                             .activated_first = gate.activated_first,
+                             .dropout = dropout,
+                             .tokens = token_places(input),
+                             .bias_2F = data<A>(added_2F),
+                             .kept_T2F = data<S>(kept_T2F),
+                             .after_TF = data<S>(after_TF)});
+  });
+}
+
+template <typename S, typename A>
+void gate_rows(const kernels::Gate<S>& call, int64_t begin, int64_t end, const A* sums) {
+  kernels::table<S>().gate(call, begin, end, sums, thread_scratch<A, GateShape>(kernels::norm_scratch(call.width)));
+}
+
 }  // namespace
 
 void linear_gate(const Input& input, const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_2F,
-                 const GateShape& gate, const Dropout& dropout, at::Tensor kept_T2F, at::Tensor after_TF) {
+                 const GateShape& gate, const Dropout& dropout, at::Tensor kept_T2F, at::Tensor after_TF,
+                 at::Tensor before_T2F) {
   const ProfileScope scope("linear + gate");
   const int64_t width = after_TF.size(1);
   const Scratch scratch(weight.workspace);
-  const bool fused = product::available(x_TI);
-  at::Tensor before_T2F;
-  if (!fused) {
-    before_T2F = weight.workspace.take({x_TI.size(0), 2 * width}, x_TI.scalar_type());
+  if (!product::available(x_TI)) {
+    if (!before_T2F.defined()) before_T2F = weight.workspace.take({x_TI.size(0), 2 * width}, x_TI.scalar_type());
     linear(x_TI, weight, bias_2F, before_T2F);
-    if (!has_kernels(x_TI)) return reference::gate(input, before_T2F, gate, dropout, kept_T2F, after_TF);
+    return gate_again(input, before_T2F, gate, dropout, kept_T2F, after_TF);
   }
-  with_storage(x_TI.scalar_type(), [&]<typename S>(S) {
-    using A = kernels::arithmetic_t<S>;
-    const bool adds = fused && bias_2F.defined();
-    const at::Tensor added_2F = adds ? bias_2F : at::zeros({2 * width}, c10::CppTypeToScalarType<A>::value);
-    const kernels::Gate<S> call{.width = width,
-                                .kind = gate.activation,
-                                .activated_first = gate.activated_first,
-                                .dropout = dropout,
-                                .tokens = token_places(input),
-                                .bias_2F = data<A>(added_2F),
-                                .kept_T2F = data<S>(kept_T2F),
-                                .after_TF = data<S>(after_TF)};
-    const auto work = [&](int64_t, int64_t begin, int64_t end, const A* sums) {
-      kernels::table<S>().gate(call, begin, end, sums, thread_scratch<A, GateShape>(kernels::norm_scratch(width)));
-    };
+  const bool keeps = before_T2F.defined();  // it includes the bias
+  with_gate(input, keeps ? at::Tensor() : bias_2F, gate, dropout, kept_T2F, after_TF, [&]<typename S>(S, auto call) {
     if constexpr (!std::is_same_v<S, double>) {
-      if (fused) return linear_rows<S>(x_TI, weight, nullptr, work);
+      linear_rows<S>(x_TI, weight, keeps ? same_memory<S>(before_T2F) : nullptr,
+                     [&](int64_t, int64_t begin, int64_t end, float* sums) {
+                       if (keeps) {
+                         const int64_t rows = end - begin, columns = 2 * width;
+                         S* before = data<S>(before_T2F) + begin * columns;
+                         kernels::table<float>().store_rows(rows, columns, sums, data<float>(bias_2F), false, sums);
+                         kernels::table<S>().store_rows(rows, columns, sums, nullptr, false, before);
+                       }
+                       gate_rows(call, begin, end, static_cast<const float*>(sums));
+                     });
     }
-    for_rows_of<S>(before_T2F, parallel_parts(x_TI.size(0), kGrain), work);
+  });
+}
+
+void gate_again(const Input& input, const at::Tensor& before_T2F, const GateShape& gate, const Dropout& dropout,
+                at::Tensor kept_T2F, at::Tensor after_TF) {
+  if (!has_kernels(before_T2F)) return reference::gate(input, before_T2F, gate, dropout, kept_T2F, after_TF);
+  with_gate(input, {}, gate, dropout, kept_T2F, after_TF, [&]<typename S>(S, const auto& call) {
+    for_rows_of<S>(before_T2F, parallel_parts(before_T2F.size(0), kGrain),
+                   [&](int64_t, int64_t begin, int64_t end, const auto* block) { gate_rows(call, begin, end, block); });
   });
 }
 
@@ -116,16 +144,17 @@ void gate(const Input& input, const at::Tensor& before_T2F, const GateShape& gat
   const at::Tensor activated_TF = x.activated_TF.contiguous();
   at::Tensor value_TF = at::empty_like(activated_TF), slope_TF = at::empty_like(activated_TF);
   reference::activate_out(gate.activation, activated_TF, value_TF, slope_TF);
-  at::Tensor other_TF = x.other_TF;
+  at::Tensor other_TF = x.other_TF, kept_other_TF = value_TF;
   if (dropout.active()) {
     const at::Tensor factors_TF = dropout_multiplier_TD(dropout, input, other_TF.size(1), other_TF.scalar_type());
     other_TF = other_TF * factors_TF;
-    if (kept_T2F.defined()) halves(kept_T2F, gate.activated_first).other_TF.copy_(value_TF * factors_TF);
-  } else if (kept_T2F.defined()) {
-    halves(kept_T2F, gate.activated_first).other_TF.copy_(value_TF);
+    kept_other_TF = value_TF * factors_TF;
   }
-  if (kept_T2F.defined()) halves(kept_T2F, gate.activated_first).activated_TF.copy_(slope_TF * other_TF);
   after_TF.copy_(value_TF * other_TF);
+  if (!kept_T2F.defined()) return;
+  const Halves kept = halves(kept_T2F, gate.activated_first);
+  kept.activated_TF.copy_(slope_TF * other_TF);
+  kept.other_TF.copy_(kept_other_TF);  // last: it may be the memory of other
 }
 
 void gate_backward(const at::Tensor& d_after_TF, const at::Tensor& kept_T2F, at::Tensor d_T2F, at::Tensor d_bias_2F) {

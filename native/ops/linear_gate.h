@@ -13,9 +13,14 @@ struct GateShape {
 };
 
 // after = dropout(f(a) g) for the halves of x W' + bias (undefined = 0). kept [T, 2F]: the factors of the gradient of
-// `after`; undefined if no backward pass follows.
+// `after`; undefined if no backward pass follows. before [T, 2F]: x W' + bias, from which gate_again() computes both
+// again; undefined if nobody does.
 void linear_gate(const Input& input, const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_2F,
-                 const GateShape& gate, const Dropout& dropout, at::Tensor kept_T2F, at::Tensor after_TF);
+                 const GateShape& gate, const Dropout& dropout, at::Tensor kept_T2F, at::Tensor after_TF,
+                 at::Tensor before_T2F = {});
+// kept may be the memory of before.
+void gate_again(const Input& input, const at::Tensor& before_T2F, const GateShape& gate, const Dropout& dropout,
+                at::Tensor kept_T2F, at::Tensor after_TF);
 
 // The gradient of x W' + bias from that of the next layer, y = after W'. Adds its sums over the rows to d_bias
 // (master dtype), if defined.

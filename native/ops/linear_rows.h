@@ -21,13 +21,12 @@ float* same_memory(const at::Tensor& tensor) {
   return nullptr;
 }
 
-// Calls work(epilogue) with an epilogue that gets the sums with what is to be added to them.
+// Calls work(epilogue) with an epilogue that gets the sums, `width` in a row, with what is to be added to them.
 template <typename Epilogue, typename Work>
-void with_addend(const Addend& added, Workspace& workspace, const Epilogue& epilogue, const Work& work) {
+void with_addend(const Addend& added, int64_t width, Workspace& workspace, const Epilogue& epilogue, const Work& work) {
   if (!added.defined()) return work(epilogue);
   if (added.whole_TO.defined()) {
     const auto add = kernels::table<float>().store_rows;
-    const int64_t width = added.whole_TO.size(1);
     const float* whole = data<float>(added.whole_TO);
     return work([&epilogue, add, width, whole](int64_t part, int64_t begin, int64_t end, float* sums) {
       add(end - begin, width, whole + begin * width, nullptr, true, sums);
@@ -35,11 +34,22 @@ void with_addend(const Addend& added, Workspace& workspace, const Epilogue& epil
     });
   }
   const kernels::Products<float>& products = *kernels::products<float>();
-  const at::Tensor panels = product::pack_small(added.factor_RO, workspace);
-  const int64_t rank = added.factor_RO.size(0), width = added.factor_RO.size(1);
-  const float *inner = data<float>(added.inner_TR), *factor = data<float>(panels);
-  work([&products, &epilogue, rank, width, inner, factor](int64_t part, int64_t begin, int64_t end, float* sums) {
-    products.multiply_add(inner + begin * rank, rank, end - begin, factor, rank, width, sums, width);
+  struct Panels {
+    int64_t inner_column, column, depth, columns;
+    const float* values;
+  };
+  std::vector<Panels> factors;
+  for (const auto& [inner_column, column, factor_RO] : added.factors) {
+    const at::Tensor packed = product::pack_small(factor_RO, workspace);
+    factors.push_back({inner_column, column, factor_RO.size(0), factor_RO.size(1), data<float>(packed)});
+  }
+  const int64_t rank = added.inner_TR.size(1);
+  const float* inner = data<float>(added.inner_TR);
+  work([&products, &factors, &epilogue, rank, width, inner](int64_t part, int64_t begin, int64_t end, float* sums) {
+    for (const Panels& of : factors) {
+      products.multiply_add(inner + begin * rank + of.inner_column, rank, end - begin, of.values, of.depth, of.columns,
+                            sums + of.column, width);
+    }
     epilogue(part, begin, end, sums);
   });
 }
@@ -52,14 +62,14 @@ void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, c
   const int64_t rows = x_TI.size(0), depth = x_TI.size(1), columns = weight.value_OI.size(0);
   constexpr int64_t kFew = 48;  // rows of one block of all kernels
   if (weight.packed_OI == nullptr && rows <= kFew) {
-    return with_addend(weight.added, weight.workspace, given, [&](const auto& epilogue) {
+    return with_addend(weight.added, columns, weight.workspace, given, [&](const auto& epilogue) {
       product::multiply_unpacked(*product::kernels_for<S>(rows, depth), data<S>(x_TI), rows, depth,
                                  data<S>(weight.value_OI), columns, sums_TO, epilogue);
     });
   }
   const at::Tensor panels =
       weight.packed_OI != nullptr ? *weight.packed_OI : product::pack(weight.value_OI, true, rows, weight.workspace);
-  with_addend(weight.added, weight.workspace, given, [&](const auto& epilogue) {
+  with_addend(weight.added, columns, weight.workspace, given, [&](const auto& epilogue) {
     if constexpr (std::is_same_v<S, float>) {
       if (panels.scalar_type() == at::kByte) {
         return product::multiply(product::Int8{*kernels::int8_products()}, data<S>(x_TI), rows, depth,
@@ -75,11 +85,11 @@ void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, c
 template <typename S, typename Epilogue>
 void linear_backward_rows(const at::Tensor& d_y_TO, const Weight& weight, float* sums_TI, const Epilogue& given) {
   const Scratch scratch(weight.workspace);
-  const int64_t rows = d_y_TO.size(0), depth = d_y_TO.size(1);
+  const int64_t rows = d_y_TO.size(0), depth = d_y_TO.size(1), columns = weight.value_OI.size(1);
   const at::Tensor panels = product::pack(weight.value_OI, false, rows, weight.workspace);
-  with_addend(weight.added, weight.workspace, given, [&](const auto& epilogue) {
-    product::multiply(*product::kernels_for<S>(rows, depth), data<S>(d_y_TO), rows, depth, data<S>(panels),
-                      weight.value_OI.size(1), sums_TI, epilogue);
+  with_addend(weight.added, columns, weight.workspace, given, [&](const auto& epilogue) {
+    product::multiply(*product::kernels_for<S>(rows, depth), data<S>(d_y_TO), rows, depth, data<S>(panels), columns,
+                      sums_TI, epilogue);
   });
 }
 

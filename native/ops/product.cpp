@@ -195,6 +195,31 @@ void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor o
   });
 }
 
+void add_narrow(const at::Tensor& a_MK, const at::Tensor& b_KN, at::Tensor out_MN) {
+  const kernels::Products<float>* products = kernels::products<float>();
+  if (products == nullptr || !a_MK.is_cpu() || a_MK.scalar_type() != at::kFloat) {
+    out_MN.addmm_(a_MK, b_KN);
+    return;
+  }
+  const int64_t rows = out_MN.size(0), columns = out_MN.size(1), depth = a_MK.size(1);
+  const auto add = [&](int64_t row, int64_t row_end, int64_t column, int64_t column_end) {
+    products->add_product(data<float>(a_MK) + row * a_MK.stride(0), a_MK.stride(0), a_MK.stride(1), row_end - row,
+                          data<float>(b_KN) + column * b_KN.stride(1), b_KN.stride(0), b_KN.stride(1), depth,
+                          column_end - column, data<float>(out_MN) + row * out_MN.stride(0) + column, out_MN.stride(0));
+  };
+  if (rows >= columns) {
+    const int64_t strips = (rows + products->strip - 1) / products->strip;
+    parallel_ranges(strips, parts(rows), [&](int64_t, int64_t first, int64_t last) {
+      add(first * products->strip, std::min(rows, last * products->strip), 0, columns);
+    });
+  } else {
+    const int64_t panels = (columns + products->panel - 1) / products->panel;
+    parallel_ranges(panels, parallel_parts(panels, 1), [&](int64_t, int64_t first, int64_t last) {
+      add(0, rows, first * products->panel, std::min(columns, last * products->panel));
+    });
+  }
+}
+
 void Int8::multiply(const float* a, int64_t a_stride, int64_t rows, const uint8_t* panels, int64_t depth,
                     int64_t columns, float* out, int64_t out_stride) const {
   kernels.multiply(a, a_stride, rows, panels, depth, columns, out, out_stride,

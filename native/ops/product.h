@@ -63,6 +63,11 @@ at::Tensor pack_small(const at::Tensor& matrix_KN, Workspace& workspace);
 // out_MN += a_TM' b_TN.
 void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace);
 
+// out_MN += a_MK b_KN, all of one dtype, where a side is narrow (the rank of an adapter), so that packing all of a or b
+// would take as long as the product. They may be views; a stride of b and that of out's columns are 1. The order of
+// sums does not depend on the number of threads.
+void add_narrow(const at::Tensor& a_MK, const at::Tensor& b_KN, at::Tensor out_MN);
+
 constexpr int64_t kLeastRows = 32;  // that are worth a thread
 
 struct Sums;  // in memory beside that of epilogues

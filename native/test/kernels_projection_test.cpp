@@ -53,10 +53,24 @@ TEST(Kernels, LinearGate) {
               linear_gate(call.input, x, weight, bias, gate, dropout, kept, after);
               linear_gate(call.input, x, weight, bias, gate, dropout, {}, bare);
               EXPECT_TRUE(same_bits(bare, after));
+              at::Tensor read = at::zeros_like(before), again = at::zeros_like(after);
+              bare.zero_();
+              linear_gate(call.input, x, weight, bias, gate, dropout, {}, bare, read);
+              EXPECT_TRUE(same_bits(bare, after));
+              gate_again(call.input, read, gate, dropout, read, again);
+              if (type != at::kBFloat16) {
+                EXPECT_TRUE(same_bits(again, after));
+                EXPECT_TRUE(same_bits(read, kept));
+              }
               reference::linear(x, value, bias, before);
               reference::gate(call.input, before, gate, dropout, e_kept, e_after);
               expect_close(after, e_after, tolerance(type), "after");
               expect_close(kept, e_kept, tolerance(type), "kept");
+              expect_close(again, e_after, tolerance(type), "after, computed again");
+              expect_close(read, e_kept, tolerance(type), "kept, computed again");
+              at::Tensor in_place = before.clone();
+              reference::gate(call.input, in_place, gate, dropout, in_place, again);
+              EXPECT_TRUE(same_bits(in_place, e_kept));
 
               const at::Tensor d_y = random_tensor({call.tokens, 32}, type, 4, 0.3),
                                next = random_tensor({32, width}, type, 5, 0.3);
@@ -95,11 +109,23 @@ TEST(Kernels, LinearActivation) {
           linear_activation(call.input, x, weight, bias, Activation::kGelu, dropout, slope, after);
           linear_activation(call.input, x, weight, bias, Activation::kGelu, dropout, {}, bare);
           EXPECT_TRUE(same_bits(bare, after));
+          at::Tensor read = at::zeros_like(slope), again = at::zeros_like(slope);
+          bare.zero_();
+          linear_activation(call.input, x, weight, bias, Activation::kGelu, dropout, {}, bare, read);
+          EXPECT_TRUE(same_bits(bare, after));
+          activate_out(Activation::kGelu, read, again, read);
+          drop(call.input, dropout, again, read);
+          if (type != at::kBFloat16) {
+            EXPECT_TRUE(same_bits(again, after));
+            EXPECT_TRUE(same_bits(read, slope));
+          }
           reference::linear(x, value, bias, before);
           reference::activate_out(Activation::kGelu, before, e_after, e_slope);
           reference::drop(call.input, dropout, e_after, e_slope);
           expect_close(after, e_after, tolerance(type), "after");
           expect_close(slope, e_slope, tolerance(type), "slope");
+          expect_close(again, e_after, tolerance(type), "after, computed again");
+          expect_close(read, e_slope, tolerance(type), "slope, computed again");
           EXPECT_EQ((after == 0).sum().item<int64_t>(), (e_after == 0).sum().item<int64_t>());
         }
       }

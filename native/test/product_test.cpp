@@ -103,7 +103,7 @@ TEST(Product, Addends) {
         const at::Tensor added = at::mm(inner.to(at::kDouble), b.t().to(at::kDouble));
         const at::Tensor exact = at::mm(x.to(at::kDouble), w.to(at::kDouble).t()) + added;
         at::Tensor y = at::zeros({shape.tokens, shape.out}, type);
-        linear(x, {w, nullptr, workspace, {{}, inner, b.t()}}, at::Tensor(), y);
+        linear(x, {w, nullptr, workspace, {{}, inner, {{0, 0, b.t()}}}}, at::Tensor(), y);
         // ATen rounds a bfloat16 product, and the addend, before it adds them.
         const int64_t depth = shape.in + rank;
         const double rounded = type == at::kBFloat16 && !product::available(x) ? 0.3 : 0;
@@ -114,11 +114,68 @@ TEST(Product, Addends) {
         const at::Tensor d_y = values({shape.tokens, shape.out}, type, 5);
         const at::Tensor a = random_tensor({rank, shape.in}, at::kFloat, 6), d_x_before = values(x.sizes(), type, 7);
         at::Tensor d_x = d_x_before.clone();
-        linear_backward_input(d_y, {w, nullptr, workspace, {{}, inner, a}}, d_x, true);
+        linear_backward_input(d_y, {w, nullptr, workspace, {{}, inner, {{0, 0, a}}}}, d_x, true);
         expect_close(d_x.to(at::kDouble),
                      at::mm(d_y.to(at::kDouble), w.to(at::kDouble)) + at::mm(inner.to(at::kDouble), a.to(at::kDouble)) +
                          d_x_before,
                      tolerance(type, shape.out + rank) + rounded, what + ", d_x");
+      }
+    }
+  }
+}
+
+// Of parts of a fused matrix: each reads its own columns and adds to its own.
+TEST(Product, AddendsOfParts) {
+  Workspace workspace(at::kCPU);
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    for (int64_t tokens : {3, 130}) {
+      const at::ScalarType master = type == at::kDouble ? at::kDouble : at::kFloat;
+      const at::Tensor x = values({tokens, 64}, type, 1), w = values({150, 64}, type, 2);
+      const at::Tensor inner = random_tensor({tokens, 19}, master, 3);
+      const at::Tensor first = random_tensor({61, 16}, master, 4), last = random_tensor({49, 3}, master, 5);
+      at::Tensor exact = at::mm(x.to(at::kDouble), w.to(at::kDouble).t());
+      exact.narrow(1, 20, 61) += at::mm(inner.narrow(1, 0, 16).to(at::kDouble), first.t().to(at::kDouble));
+      exact.narrow(1, 101, 49) += at::mm(inner.narrow(1, 16, 3).to(at::kDouble), last.t().to(at::kDouble));
+      at::Tensor y = at::zeros({tokens, 150}, type);
+      linear(x, {w, nullptr, workspace, {{}, inner, {{0, 20, first.t()}, {16, 101, last.t()}}}}, at::Tensor(), y);
+      const double rounded = type == at::kBFloat16 && !product::available(x) ? 0.1 : 0;
+      expect_close(y.to(at::kDouble), exact, tolerance(type, 83) + rounded, c10::toString(type));
+    }
+  }
+}
+
+// Views of wider matrices in every way that an adapter multiplies, on any number of threads.
+TEST(Product, NarrowSides) {
+  for (at::ScalarType type : {at::kFloat, at::kDouble}) {
+    const bool own = type == at::kFloat && kernels::products<float>() != nullptr;
+    for (const Shape& shape : {Shape{1, 32}, {7, 96}, {65, 33}, {403, 97}, {90, 802}}) {
+      for (int64_t rank : {1, 16, 33, 70}) {
+        const std::string what = std::string(c10::toString(type)) + " " + std::to_string(shape.tokens) + " x " +
+                                 std::to_string(shape.in) + ", rank " + std::to_string(rank);
+        const auto wide = [&](int64_t rows, int64_t columns, uint64_t seed) {
+          return random_tensor({rows, columns + 7}, type, seed).narrow(1, 3, columns);
+        };
+        const auto check = [&](const at::Tensor& a, const at::Tensor& b, const std::string& way) {
+          at::Tensor whole = random_tensor({a.size(0), b.size(1) + 5}, type, 9);
+          const at::Tensor before = whole.clone(), product = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+          std::vector<at::Tensor> found;
+          for (int threads : {1, 2, 7}) {
+            const Threads guard(threads);
+            found.push_back(before.clone());
+            product::add_narrow(a, b, found.back().narrow(1, 2, b.size(1)));
+            EXPECT_TRUE(!own || found.back().equal(found[0])) << what << way << threads;
+          }
+          at::Tensor expected = before.to(at::kDouble);
+          expected.narrow(1, 2, b.size(1)) += product;
+          expect_close(found[0].to(at::kDouble), expected, 1e-6 * static_cast<double>(a.size(1) + 1), what + way);
+        };
+        const at::Tensor x = wide(shape.tokens, shape.in, 1), a = wide(rank, shape.in, 2);
+        const at::Tensor inner = wide(shape.tokens, rank, 3), b = wide(shape.in, rank, 4);
+        check(x, a.t(), ", x a'");
+        check(x, b, ", x b");
+        check(inner.t(), x, ", inner' x");
+        check(x.t(), inner, ", x' inner");
+        check(inner, a, ", inner a");
       }
     }
   }

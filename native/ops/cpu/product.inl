@@ -153,6 +153,26 @@ static void multiply_add(const float* a, int64_t a_stride, int64_t rows, const f
   multiply_rows<false>(a, a_stride, rows, panels, depth, columns, out, out_stride, true);
 }
 
+// Panels are packed where they are used, in the cache, and the rows of all of A follow.
+static void add_product(const float* a, int64_t row_stride, int64_t k_stride, int64_t rows, const float* b,
+                        int64_t b_k_stride, int64_t b_n_stride, int64_t depth, int64_t columns, float* out,
+                        int64_t out_stride) {
+  alignas(64) float panel[kDepth * kPanel];
+  for (int64_t k = 0; k < depth; k += kDepth) {
+    const int64_t count = depth - k < kDepth ? depth - k : kDepth;
+    for (int64_t n = 0; n < columns; n += kPanel) {
+      pack_panel(b + k * b_k_stride + n * b_n_stride, b_k_stride, b_n_stride, count,
+                 columns - n < kPanel ? columns - n : kPanel, panel);
+      for (int64_t r = 0; r < rows; r += kRows) {
+        const float* strip = a + r * row_stride + k * k_stride;
+        product_rows<kRows, false>(rows - r < kRows ? rows - r : kRows, count, strip, row_stride, k_stride, panel,
+                                   {strip + kRows * row_stride, k_stride}, out + r * out_stride + n, out_stride,
+                                   columns - n, true);
+      }
+    }
+  }
+}
+
 // kRows rows of A', which lies as [depth, rows].
 static void pack_strip(const float* from, int64_t k_stride, int64_t depth, int64_t rows, float* to) {
   if (rows >= kRows) {

@@ -28,6 +28,10 @@ struct Products {
   // multiply() that adds to out. Of products<float>() alone.
   void (*multiply_add)(const S* a, int64_t a_stride, int64_t rows, const S* panels, int64_t depth, int64_t columns,
                        float* out, int64_t out_stride) = nullptr;
+  // out[rows, columns] += A B, where A's element (r, k) is a[r * row_stride + k * k_stride], and B's lie likewise, with
+  // 1 as one stride. Neither is packed before: for products with a narrow side. Of products<float>() alone.
+  void (*add_product)(const S* a, int64_t row_stride, int64_t k_stride, int64_t rows, const S* b, int64_t b_k_stride,
+                      int64_t b_n_stride, int64_t depth, int64_t columns, float* out, int64_t out_stride) = nullptr;
   int64_t depth_step;
   // Threads share the rows of both kinds of product in strips of this many rows.
   int64_t strip;
