@@ -9,7 +9,8 @@ import type { FullCard } from './card/full-card.js'
 import { sentenceTransformerKind } from './card/sentence-transformer-card.js'
 import type { TeacherParts } from './distillation/distil.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
-import { encodeTexts, throwIfAborted } from './encode.js'
+import { encodeTexts, QUERY_TEXTS, throwIfAborted } from './encode.js'
+import { encodeInOrder } from './encode-in-order.js'
 import { encodeParts, type TextSource } from './encode-stream.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import { type FeatureOptions, type Features, type ForwardOutput, forward, packColumns, tokenize } from './features.js'
@@ -239,6 +240,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
   /**
    * Embeds one text (Float32Array [dim]) or several ({ data: Float32Array, shape: [n, dim], row(i) }, in the order of the
    * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread, equal texts once; several calls may run at once.
+   * Many texts of a static model are computed in their order.
    * Texts, options and settings are those at the call, whatever happens to them later.
    * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
    * included, those of `'pooler_output'` are [n, hidden size].
@@ -503,7 +505,8 @@ export class SentenceTransformer extends BaseModel<Parts> {
     const full = pooler ? route.description.width : encoder.embeddingDimension
     const kept = pooler ? full : Math.min(full, options.truncateDim ?? folder.truncateDim ?? full)
     const all = new Float32Array(texts.length * full)
-    await this.#run(texts, prompt, options, route, (i, values) => all.set(values, i * full))
+    const isInOrder = this.isStatic && !pooler && texts.length > QUERY_TEXTS
+    await this.#run(texts, prompt, options, route, isInOrder ? all : (i, values) => all.set(values, i * full))
     const { data, width } = truncateRows(all, full, kept)
     return embeddings(options.normalizeEmbeddings ? normalizeRows(data, width) : data, texts.length, width)
   }
@@ -527,28 +530,27 @@ export class SentenceTransformer extends BaseModel<Parts> {
     prompt: string,
     options: EncodeOptions,
     { tokenizer, modules, description, number }: TextRoute,
-    put: (index: number, values: Float32Array, tokens: number) => void,
+    put: Float32Array | ((index: number, values: Float32Array, tokens: number) => void),
   ): Promise<void> {
     const { encoder } = this.use()
-    const { batchSize = 32, outputValue = 'sentence_embedding', signal, priority, maxBatchTokens } = options
+    const { batchSize, outputValue = 'sentence_embedding', signal, priority, maxBatchTokens } = options
     throwIfAborted(signal)
     const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined
     const leaveOut = prompt !== '' && modules.some(({ spec }) => spec.includePrompt === false)
-    await encodeTexts({
-      encoder,
-      tokenizer,
-      texts,
-      prompt,
-      output: outputValue,
-      batchSize,
-      priority,
-      maxBatchTokens,
+    const request = {
+      ...{ encoder, tokenizer, texts, prompt, priority, maxBatchTokens },
       zerosWhenEmpty:
         outputValue === 'token_embeddings' || (outputValue === 'sentence_embedding' && zerosWhenEmpty(modules)),
-      ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
-      ...(number === undefined ? {} : { route: number, tokenDimension: description.width }),
       ...(signal ? { signal } : {}),
       ...(progress ? progressOf(progress) : {}),
+    }
+    if (put instanceof Float32Array) return encodeInOrder({ ...request, batchSize, out: put })
+    await encodeTexts({
+      ...request,
+      output: outputValue,
+      batchSize: batchSize ?? 32,
+      ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
+      ...(number === undefined ? {} : { route: number, tokenDimension: description.width }),
       put,
     })
   }
