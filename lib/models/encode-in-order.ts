@@ -1,3 +1,4 @@
+import { TimeSlice } from '../data/time-slice.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { fromNative } from '../errors.js'
 import type { NativeEncoder } from '../native/types.js'
@@ -46,6 +47,7 @@ export async function encodeInOrder(request: InOrderRequest): Promise<void> {
   const { maxSeqLength } = tokenizer
   const width = out.length / texts.length
   const jobs = new InFlight(JOBS_IN_FLIGHT)
+  const time = new TimeSlice()
   let done = 0
   try {
     for (let start = 0; start < texts.length; start += SLICE) {
@@ -73,6 +75,8 @@ export async function encodeInOrder(request: InOrderRequest): Promise<void> {
           done += end - first
           onDone?.(done)
         })
+        // An engine that is done at once settles promises without the event loop.
+        await time.yield()
       }
     }
   } finally {

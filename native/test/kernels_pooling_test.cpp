@@ -89,7 +89,8 @@ TEST(Kernels, PoolingByOffsets) {
 
 TEST(Kernels, MeansOfTableRowsAreThoseOfPooling) {
   // Rows without tokens, and so many tokens that threads share them.
-  for (const std::vector<int>& lengths : {std::vector<int>{1, 0, 15, 0, 7, 40}, {0, 0}, std::vector<int>(700, 61)}) {
+  const std::vector<std::vector<int>> batches = {{1, 0, 15, 0, 7, 40}, {0, 0}, std::vector<int>(700, 61)};
+  for (const std::vector<int>& lengths : batches) {
     const PackedBatch batch = batch_of(lengths, 43);
     const at::Tensor ids_T = at::tensor(batch.ids, at::kInt);
     for (at::ScalarType type : {at::kFloat, at::kDouble}) {
