@@ -23,9 +23,11 @@ export class IdBuffer {
     this.ids[this.end++] = id
   }
 
-  /** The id at a place below `length`. */
-  at(place: number): number {
-    return this.ids[place]!
+  /** A copy of the ids from `start` on. */
+  from(start: number): number[] {
+    const ids: number[] = []
+    for (let i = start; i < this.end; i++) ids.push(this.ids[i]!)
+    return ids
   }
 
   /** Drops the ids from `length` on. */

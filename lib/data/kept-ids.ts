@@ -64,7 +64,7 @@ export class KeptIds {
     const { entries, units } = this
     entries[entry] = this.unitsEnd
     entries[entry + 1] = length
-    entries[entry + 2] = this.idOf(ids, first)
+    entries[entry + 2] = this.idOf(ids.from(first))
     for (let i = start; i < end; i++) units[this.unitsEnd++] = text.charCodeAt(i)
     this.place(hash, entry)
   }
@@ -87,12 +87,11 @@ export class KeptIds {
     }
   }
 
-  private idOf(ids: IdBuffer, first: number): number {
-    const count = ids.length - first
-    const id = count === 1 ? ids.at(first) : -1
-    if (id >= 0) return id
-    const place = this.several.push(count) - 1
-    for (let i = first; i < ids.length; i++) this.several.push(ids.at(i))
+  /** What an entry has for these ids. */
+  private idOf(ids: readonly number[]): number {
+    if (ids.length === 1 && ids[0]! >= 0) return ids[0]!
+    const place = this.several.push(ids.length) - 1
+    this.several.push(...ids)
     return -1 - place
   }
 
