@@ -5,8 +5,8 @@ import { hashOfPart } from './unit-hash.js'
 const KEPT = 1 << 16
 /** Limit of UTF-16 units in a kept stretch. */
 const KEPT_LENGTH = 32
-/** Slots of the hash table at first, a power of two. Half of them are used at most. */
-const SLOTS = 1 << 10
+/** Slots of the hash table at first, a power of two. Half of them are used at most. Few, since optimised code is thrown away when it grows for the first time. */
+const SLOTS = 1 << 4
 /** Numbers of an entry: its first unit, how many units, and its id. */
 const ENTRY = 3
 

@@ -1,6 +1,5 @@
 import type { IdBuffer } from '../id-buffer.js'
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
-import { PieceTable } from './piece-table.js'
 
 /** WordPiece: takes the longest piece of the vocabulary from the left, again and again. */
 export class WordPieceModel {
@@ -9,8 +8,7 @@ export class WordPieceModel {
   private readonly vocab: Readonly<Record<string, number>>
   private readonly prefix: string
   private readonly mostCharacters: number
-  /** Made for the first word. */
-  private pieces: { first: Pieces; others: Pieces } | undefined
+  private longest = 0
 
   /** @throws SentenceTorchError ERR_INVALID_MODEL */
   constructor(model: ModelBlock) {
@@ -36,16 +34,23 @@ export class WordPieceModel {
       ids.push(this.unknownFor(word))
       return
     }
-    this.pieces ??= this.makePieces()
-    const { first, others } = this.pieces
-    const before = ids.length
+    const first = ids.length
+    // In a long word most ends are too far away for any piece.
+    const most = length > 20 ? this.longestPiece() : length
     for (let start = 0; start < length; ) {
-      const end = (start === 0 ? first : others).append(word, start, ids)
-      if (end === start) {
-        ids.cut(before)
+      let end = Math.min(length, start + most)
+      let id: number | undefined
+      for (; end > start; end--) {
+        const piece = word.slice(start, end)
+        id = this.find(start === 0 ? piece : this.prefix + piece)
+        if (id !== undefined) break
+      }
+      if (id === undefined) {
+        ids.cut(first)
         ids.push(this.unknownFor(word))
         return
       }
+      ids.push(id)
       start = end
     }
   }
@@ -55,35 +60,8 @@ export class WordPieceModel {
     return this.unknown
   }
 
-  private makePieces(): { first: Pieces; others: Pieces } {
-    const { prefix } = this
-    const all = Object.entries(this.vocab).filter(([, id]) => typeof id === 'number')
-    const others = all.filter(([piece]) => piece.startsWith(prefix))
-    const bare = others.map(([piece, id]) => [piece.slice(prefix.length), id] as [string, number])
-    return { first: new Pieces(all), others: new Pieces(bare) }
-  }
-}
-
-/** Finds the longest piece. */
-class Pieces {
-  private readonly table: PieceTable
-  private readonly ids: Int32Array
-  private readonly found: Int32Array
-
-  constructor(pieces: readonly (readonly [piece: string, id: number])[]) {
-    this.table = new PieceTable(pieces)
-    this.ids = Int32Array.from(pieces, ([, id]) => id)
-    this.found = this.table.roomFor()
-  }
-
-  /**
-   * Appends the id of the longest piece that begins at `start` in `word`.
-   * @returns its end; `start` where there is none
-   */
-  append(word: string, start: number, ids: IdBuffer): number {
-    const count = this.table.findAll(word, start, this.found)
-    if (count === 0) return start
-    ids.push(this.ids[this.found[count - 1]!]!)
-    return this.found[count - 2]!
+  private longestPiece(): number {
+    if (this.longest === 0) for (const piece in this.vocab) this.longest = Math.max(this.longest, piece.length)
+    return this.longest
   }
 }
