@@ -52,17 +52,24 @@ export async function encodeInOrder(request: InOrderRequest): Promise<void> {
   try {
     for (let start = 0; start < texts.length; start += SLICE) {
       const slice = texts.slice(start, start + SLICE)
-      const { ids, offsets } = await tokenizer.encodeAll(prompt === '' ? slice : slice.map((text) => prompt + text), maxSeqLength, {
-        ...(signal && { signal }),
-        nameOf: (index) => `texts[${start + index}]`,
-        allowEmpty: request.zerosWhenEmpty === true,
-      })
+      const { ids, offsets } = await tokenizer.encodeAll(
+        prompt === '' ? slice : slice.map((text) => prompt + text),
+        maxSeqLength,
+        {
+          ...(signal && { signal }),
+          nameOf: (index) => `texts[${start + index}]`,
+          allowEmpty: request.zerosWhenEmpty === true,
+        },
+      )
       for (const [first, end] of planInOrder(offsets, { batchSize, maxTokens })) {
         throwIfAborted(signal)
         const from = offsets[first]!
         const batch = {
           ids: ids.subarray(from, offsets[end]!),
-          offsets: from === 0 ? offsets.subarray(first, end + 1) : offsets.slice(first, end + 1).map((offset) => offset - from),
+          offsets:
+            from === 0
+              ? offsets.subarray(first, end + 1)
+              : offsets.slice(first, end + 1).map((offset) => offset - from),
           columns: 1,
         }
         const rows = out.subarray((start + first) * width, (start + end) * width)

@@ -10,25 +10,39 @@ import { tinyTokenizer, wordId } from '../helpers/model-folders.js'
 const WIDTH = 4
 
 function setUp() {
-  const spec = { architecture: 'fake', config: { hidden_size: WIDTH }, modules: [], pooler: false, device: 'cpu', dtype: 'float32' }
+  const spec = {
+    architecture: 'fake',
+    config: { hidden_size: WIDTH },
+    modules: [],
+    pooler: false,
+    device: 'cpu',
+    dtype: 'float32',
+  }
   const encoder = new FakeEncoder(spec as unknown as ConstructorParameters<typeof FakeEncoder>[0])
   // As a table of word embeddings has it: no special tokens around a text.
   const json = { ...tinyTokenizer, post_processor: null }
   const tokenizer = Tokenizer.fromFiles(json, { tokenizer_class: 'PreTrainedTokenizerFast' }, { maxSeqLength: 1000 })
   const run = async (texts: readonly string[], more: Partial<InOrderRequest> = {}) => {
     const out = new Float32Array(texts.length * WIDTH)
-    const request = { encoder: encoder as unknown as NativeEncoder, tokenizer, texts, prompt: '', out, zerosWhenEmpty: true }
+    const request = {
+      encoder: encoder as unknown as NativeEncoder,
+      tokenizer,
+      texts,
+      prompt: '',
+      out,
+      zerosWhenEmpty: true,
+    }
     await encodeInOrder({ ...request, ...more })
     return texts.map((_, i) => [...out.subarray(i * WIDTH, i * WIDTH + 2)])
   }
-  const jobs = () => encoder.jobs.map(({ batch: { offsets } }) => ({ rows: offsets.length - 1, tokens: offsets.at(-1)! }))
+  const jobs = () =>
+    encoder.jobs.map(({ batch: { offsets } }) => ({ rows: offsets.length - 1, tokens: offsets.at(-1)! }))
   return { encoder, run, jobs }
 }
 
 /** Texts of 0 to 39 tokens, some of them equal. */
 const someTexts = (count: number) => Array.from({ length: count }, (_, i) => 'cat '.repeat((i * 7) % 40))
-const expected = (texts: readonly string[]) =>
-  texts.map((text) => [text.length / 4, (text.length / 4) * wordId('cat')])
+const expected = (texts: readonly string[]) => texts.map((text) => [text.length / 4, (text.length / 4) * wordId('cat')])
 
 test('every text gets its own place, those without tokens zeros, and jobs are full', async (t) => {
   const { encoder, run, jobs } = setUp()
