@@ -5,7 +5,10 @@ import { hashOfPart } from './unit-hash.js'
 const KEPT = 1 << 16
 /** Limit of UTF-16 units in a kept stretch. */
 const KEPT_LENGTH = 32
-/** Slots of the hash table at first, a power of two. Half of them are used at most. Few, since optimised code is thrown away when it grows for the first time. */
+/**
+ * Slots of the hash table at first, a power of two; half of them are used at most. Few, so that it grows before the functions here
+ * are compiled: code that was made for tables that never change is thrown away when they do.
+ */
 const SLOTS = 1 << 4
 /** Numbers of an entry: its first unit, how many units, and its id. */
 const ENTRY = 3

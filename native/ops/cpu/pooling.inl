@@ -76,7 +76,7 @@ static void row_means(const RowMeans<A>& k, int64_t begin, int64_t end) {
           sums[j] += weight * v;
         }
       }
-      for (int64_t j = 0; j < kSums; ++j) reinterpret_cast<Unaligned<V>*>(out + i + j * L)->v = sums[j];
+      for (int64_t j = 0; j < kSums; ++j) *reinterpret_cast<V*>(out + i + j * L) = sums[j];
     }
     fill(out + i, k.width - i, A(0));
     for (int64_t t = first; i < k.width && t < last; ++t) {
