@@ -15,12 +15,12 @@ def timed(work):
 
 
 job = json.load(open(sys.argv[1], encoding="utf-8"))
-if job["what"] == "encode":
+if "texts" in job:
     from model2vec import StaticModel
 
     model = StaticModel.from_pretrained(job["folder"], normalize=True)
-    model.encode(job["texts"][:1000])
-    rows, times = timed(lambda: model.encode(job["texts"]))
+    model.encode(job["texts"][: len(job["texts"]) // 10])
+    rows, times = timed(lambda: model.encode(job["texts"], use_multiprocessing="--alone" not in sys.argv))
     result = {**times, "first": rows[0, :8].tolist(), "versions": {"model2vec": version("model2vec")}}
 else:
     from datasets import Dataset

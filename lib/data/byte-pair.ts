@@ -8,6 +8,7 @@ import type { FastEncoder } from './tokenizer/fast-encoder.js'
 import { kindOf } from './tokenizer/models.js'
 import { makePreTokenizer } from './tokenizer/pre-tokenizers.js'
 import { gpt2Words, type WordScanner, wordScanner } from './tokenizer/word-scanners.js'
+import { hashOfPart } from './unit-hash.js'
 
 /** Normalisers that treat the text on both sides of a space separately. */
 const localNormalizers = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'StripAccents']
@@ -95,15 +96,18 @@ export class BytePairEncoder implements FastEncoder {
     const { length } = whole
     for (let at = 0; at < length && ids.length < end; ) {
       const stop = wordEnd(whole, at)
-      const word = whole.slice(at, stop)
-      if (!kept.append(word, ids)) this.appendNew(word, ids)
+      const hash = hashOfPart(whole, at, stop)
+      if (!kept.append(ids, whole, at, stop, hash)) {
+        const start = ids.length
+        this.appendNew(whole.slice(at, stop), ids)
+        kept.keep(ids, start, whole, at, stop, hash)
+      }
       at = stop
     }
   }
 
   private appendNew(word: string, ids: IdBuffer): void {
     const { model, byteIds } = this
-    const start = ids.length
     const id = byteIds && model.keepsTokens ? model.find(byteCharacters(word)) : undefined
     if (id !== undefined) ids.push(id)
     else if (!byteIds) model.appendNew(byteCharacters(word), ids)
@@ -113,7 +117,6 @@ export class BytePairEncoder implements FastEncoder {
       for (let i = 0; i < bytes.length; i++) symbols[i] = byteIds[bytes[i]!]!
       model.appendMerged(symbols, bytes.length, ids)
     }
-    this.kept.keep(word, ids, start)
   }
 }
 

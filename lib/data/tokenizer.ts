@@ -51,6 +51,8 @@ const FINGERPRINT_VERSION = 3
 const workerThreshold = 2000
 /** A text goes to a thread if a part of it is longer than this (UTF-16 units) and cannot be cut. */
 const LONGEST_PART = 4 * PART_LENGTH
+/** UTF-16 units between two looks at the clock, which takes as long as some words. */
+const UNTIMED_LENGTH = 512
 
 /**
  * Turns texts into the token ids of Python's tokenizers, and truncates them. Frequent kinds of tokenizers have fast paths;
@@ -341,10 +343,14 @@ export class Tokenizer {
   ): Promise<Tokenized> {
     const ids = new IdBuffer(texts.length)
     const slice = new TimeSlice()
+    let untimed = 0
     for (let i = 0; i < texts.length; i++) {
       const text = texts[i]!
       if (text.length <= PART_LENGTH) this.encodeOne(text, i, maxSeqLength, ids)
       else await this.encodeLong(text, i, maxSeqLength, ids, slice, signal)
+      untimed += text.length + 1
+      if (untimed < UNTIMED_LENGTH) continue
+      untimed = 0
       if (slice.isOver) {
         await slice.yield()
         throwIfAborted(signal)

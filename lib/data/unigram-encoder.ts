@@ -8,6 +8,7 @@ import { keepsStart } from './tokenizer/normalizers.js'
 import { makePreTokenizer, metaspaceOf } from './tokenizer/pre-tokenizers.js'
 import { safeCuts } from './tokenizer/safe-cuts.js'
 import { Unigram } from './tokenizer/unigram.js'
+import { EMPTY_HASH, hashOfMore } from './unit-hash.js'
 
 /** Kinds of UTF-16 units that separate words. */
 const SPACE = 1
@@ -105,17 +106,19 @@ export class UnigramEncoder implements FastEncoder {
         at++
       }
       const start = at
-      while (at < length && kinds[text.charCodeAt(at)] === 0) at++
-      this.appendWord(text.slice(start, at), isMarked, ids)
+      let hash = EMPTY_HASH
+      for (; at < length; at++) {
+        const unit = text.charCodeAt(at)
+        if (kinds[unit] !== 0) break
+        hash = hashOfMore(hash, unit)
+      }
+      const kept = isMarked ? this.marked : this.bare
+      if (kept.append(ids, text, start, at, hash)) continue
+      const first = ids.length
+      const word = text.slice(start, at)
+      this.model.appendNew(isMarked ? words.mark + word : word, ids)
+      kept.keep(ids, first, text, start, at, hash)
     }
-  }
-
-  private appendWord(word: string, isMarked: boolean, ids: IdBuffer): void {
-    const kept = isMarked ? this.marked : this.bare
-    if (kept.append(word, ids)) return
-    const start = ids.length
-    this.model.appendNew(isMarked ? this.words.mark + word : word, ids)
-    kept.keep(word, ids, start)
   }
 }
 

@@ -5,11 +5,14 @@ import { tokenFinder } from './tokenizer/added-finder.js'
 import type { AddedToken, TokenizerJson } from './tokenizer/blocks.js'
 import type { FastEncoder } from './tokenizer/fast-encoder.js'
 import { WordPieceModel } from './tokenizer/word-piece-model.js'
+import { EMPTY_HASH, hashOfMore } from './unit-hash.js'
 
 const plainWord = /^[0-9A-Za-z]+$/
 
 const SPACE = 1
 const PUNCTUATION = 2
+/** Punctuation with which an added token begins. */
+const ADDED = 3
 
 /** The white space that clean_text keeps. All other characters that are not listed belong to a stretch. */
 const kinds = new Uint8Array(128)
@@ -29,13 +32,16 @@ export class WordPieceEncoder implements FastEncoder {
   /** Words end at every space. */
   readonly cuts = / /g
   private readonly punctuation = new Int32Array(128)
+  private readonly kinds: Uint8Array
   private readonly kept = new KeptIds()
 
   private constructor(
     private readonly model: WordPieceModel,
     private readonly clean: (text: string) => string,
-    private readonly mayHoldAdded: (text: string) => boolean,
+    private readonly added: AddedFinder,
   ) {
+    this.kinds = kinds.slice()
+    for (const code of added.starts) this.kinds[code] = ADDED
     kinds.forEach((kind, code) => {
       if (kind === PUNCTUATION) this.punctuation[code] = model.find(String.fromCharCode(code)) ?? model.unknown!
     })
@@ -58,45 +64,61 @@ export class WordPieceEncoder implements FastEncoder {
   }
 
   takes(text: string): boolean {
-    return !this.mayHoldAdded(text)
+    return !this.added.mayHold(text)
   }
 
   append(text: string, ids: IdBuffer, most: number): boolean {
-    if (this.mayHoldAdded(text)) return false
-    const end = ids.length + most
+    const { added, kept, kinds, punctuation } = this
+    // Whether the text is known to hold no added token. One without the first character of any is not searched.
+    let isFree = added.starts.length === 0
+    if (isFree && added.mayHold(text)) return false
+    const first = ids.length
+    const end = first + most
     const { length } = text
     for (let i = 0; i < length && ids.length < end; ) {
       const code = text.charCodeAt(i)
-      const kind = code < 128 ? kinds[code] : 0
-      if (kind === SPACE) {
-        i++
-      } else if (kind === PUNCTUATION) {
-        ids.push(this.punctuation[code]!)
-        i++
-      } else {
-        const start = i++
-        for (; i < length; i++) {
+      const kind = code < 128 ? kinds[code]! : 0
+      if (kind === 0) {
+        const start = i
+        let hash = hashOfMore(EMPTY_HASH, code)
+        while (++i < length) {
           const next = text.charCodeAt(i)
           if (next < 128 && kinds[next] !== 0) break
+          hash = hashOfMore(hash, next)
         }
-        this.appendStretch(text.slice(start, i), ids)
+        if (!kept.append(ids, text, start, i, hash)) this.appendNew(text, start, i, hash, ids)
+        continue
       }
+      i++
+      if (kind === SPACE) continue
+      if (kind === ADDED && !isFree) {
+        if (added.mayHold(text)) {
+          ids.cut(first)
+          return false
+        }
+        isFree = true
+      }
+      ids.push(punctuation[code]!)
     }
     return true
   }
 
-  private appendStretch(stretch: string, ids: IdBuffer): void {
-    if (this.kept.append(stretch, ids)) return
-    const start = ids.length
+  private appendNew(text: string, start: number, end: number, hash: number, ids: IdBuffer): void {
+    const first = ids.length
+    const stretch = text.slice(start, end)
     // Lone surrogates become U+FFFD, because Python passes strings to the tokenizer as UTF-8.
     const wellFormed = (stretch as string & { toWellFormed(): string }).toWellFormed()
     const cleaned = this.clean(wellFormed)
-    const found: number[] = []
     // The general pattern has hundreds of ranges. Compiling it takes longer than matching thousands of plain words.
-    for (const word of plainWord.test(cleaned) ? [cleaned] : bertWords(cleaned)) this.model.match(word, found)
-    for (const id of found) ids.push(id)
-    this.kept.keep(stretch, ids, start)
+    for (const word of plainWord.test(cleaned) ? [cleaned] : bertWords(cleaned)) this.model.append(word, ids)
+    this.kept.keep(ids, first, text, start, end, hash)
   }
+}
+
+interface AddedFinder {
+  /** Codes of ASCII punctuation, without which a text holds no added token; none where nobody may know from these alone. */
+  readonly starts: readonly number[]
+  readonly mayHold: (text: string) => boolean
 }
 
 /**
@@ -104,12 +126,15 @@ export class WordPieceEncoder implements FastEncoder {
  * token is searched for in the original text. Undefined where this test is not enough: a token that is searched for in the
  * cleaned text and begins with a character that the clean-up may produce from others.
  */
-function addedFinder(tokens: readonly AddedToken[]): ((text: string) => boolean) | undefined {
+function addedFinder(tokens: readonly AddedToken[]): AddedFinder | undefined {
   const contents = tokens.map(({ content }) => content)
   const finder = tokenFinder(contents)
-  if (!finder || !tokens.some(({ normalized }) => normalized)) return finder
+  if (!finder) return undefined
   const firsts = [...new Set(contents.map((content) => content[0]!))]
-  if (firsts.some((first) => kinds[first.charCodeAt(0)] !== PUNCTUATION)) return undefined
+  const codes = firsts.map((first) => first.charCodeAt(0))
+  const isPunctuation = codes.every((code) => kinds[code] === PUNCTUATION)
+  if (!tokens.some(({ normalized }) => normalized)) return { starts: isPunctuation ? codes : [], mayHold: finder }
+  if (!isPunctuation) return undefined
   // ≮ is < with a stroke, which the clean-up removes.
-  return (text) => firsts.some((first) => text.includes(first)) || /[^\0-\x7f]/.test(text)
+  return { starts: [], mayHold: (text) => firsts.some((first) => text.includes(first)) || /[^\0-\x7f]/.test(text) }
 }

@@ -6,15 +6,14 @@ import { throwIfAborted as throwAborted } from '../io/abort.js'
 import type { NativeEncoder } from '../native/types.js'
 import { batcherOf, type JobOutput, type JobSettings, type Priority, type Rows } from './batcher.js'
 import { DistinctTexts } from './distinct.js'
-import { JOB_TOKENS, planJobs } from './plan-jobs.js'
+import { InFlight } from './in-flight.js'
+import { JOB_TOKENS, planJobs, QUERY_JOB_TOKENS } from './plan-jobs.js'
 
 /** Jobs of a call that are under way at once. */
 const JOBS_IN_FLIGHT = 3
 /** A call with no more texts and tokens than these is a query, unless it says otherwise. */
-const QUERY_TEXTS = 8
+export const QUERY_TEXTS = 8
 const QUERY_TOKENS = 1024
-/** Tokens per job of queries, unless the caller says otherwise, so that they wait little for each other. */
-const QUERY_JOB_TOKENS = 2048
 /** Texts tokenised at a time: few at first, so that the engine starts early, then twice as many each time. */
 const FIRST_SLICE = 512
 const LARGEST_SLICE = 16 * 1024
@@ -186,33 +185,6 @@ function settingsOf(request: RowsRequest, tokens: Rows): JobSettings {
   const { maxBatchTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
   const limits = { batchSize, maxTokens: maxBatchTokens, maxRows }
   return { output, priority, promptLength, ...limits, route, tokenDimension, activeDims, isQuery }
-}
-
-/** At most `limit` jobs at a time; after a failure no further one begins. */
-class InFlight {
-  private readonly running = new Set<Promise<void>>()
-  private failure: { error: unknown } | undefined
-
-  constructor(private readonly limit: number) {}
-
-  async add(job: () => Promise<void>): Promise<void> {
-    while (this.running.size >= this.limit) await Promise.race(this.running)
-    this.throwFailure()
-    const run: Promise<void> = job()
-      .catch((error: unknown) => {
-        this.failure ??= { error }
-      })
-      .finally(() => this.running.delete(run))
-    this.running.add(run)
-  }
-
-  async settled(): Promise<void> {
-    await Promise.all(this.running)
-  }
-
-  throwFailure(): void {
-    if (this.failure) throw this.failure.error
-  }
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -1,5 +1,7 @@
 /** Tokens of a job at most, unless the caller says otherwise; a longer row is a job alone. */
 export const JOB_TOKENS = 16 * 1024
+/** The same for queries, so that they wait little for each other. */
+export const QUERY_JOB_TOKENS = 2048
 /**
  * Tokens that a job may hold whatever `batchSize` says: as many as four long texts. Short texts are not computed in small
  * pieces then: in bf16, 32 sentences a job took a tenth longer than 128.
@@ -41,6 +43,20 @@ export function planJobs(offsets: Int32Array, limits: JobLimits): Int32Array[] {
     tokens += length
   })
   if (count > first) jobs.push(order.subarray(first, count))
+  return jobs
+}
+
+/** Rows in their order, those without tokens included, cut into jobs [first, end) within the limits of {@link planJobs}. */
+export function planInOrder(offsets: Int32Array, limits: JobLimits): [first: number, end: number][] {
+  const jobs: [number, number][] = []
+  const rows = offsets.length - 1
+  let first = 0
+  for (let row = 1; row < rows; row++) {
+    if (offsets[row + 1]! - offsets[first]! <= mostTokens(row - first + 1, limits)) continue
+    jobs.push([first, row])
+    first = row
+  }
+  if (rows > 0) jobs.push([first, rows])
   return jobs
 }
 

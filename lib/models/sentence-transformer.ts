@@ -10,7 +10,8 @@ import type { FullCard } from './card/full-card.js'
 import { sentenceTransformerKind } from './card/sentence-transformer-card.js'
 import type { TeacherParts } from './distillation/distil.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
-import { type EncodeSettings, encodeTexts, encodeTokens, throwIfAborted } from './encode.js'
+import { type EncodeSettings, encodeTexts, encodeTokens, QUERY_TEXTS, throwIfAborted } from './encode.js'
+import { encodeInOrder } from './encode-in-order.js'
 import { encodeParts, type TextSource } from './encode-stream.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import { type FeatureOptions, type Features, type ForwardOutput, forward, packColumns, tokenize } from './features.js'
@@ -52,8 +53,8 @@ export interface ModuleDescription {
 
 type TokenOptions = EncodeOptions & { outputValue: 'token_embeddings' }
 type RowOptions = EncodeOptions & { outputValue?: 'sentence_embedding' | 'pooler_output' }
-/** Encodes the rows of a call. */
-type Run = (settings: EncodeSettings) => Promise<void>
+/** Encodes the rows of a call. @param all where their sentence embeddings go, one after the other; it may be filled without `put` */
+type Run = (settings: EncodeSettings, all?: Float32Array) => Promise<void>
 
 // The constructor is private; `loadWith` at the end of this file is not a member.
 let create: (parts: Parts) => SentenceTransformer
@@ -242,6 +243,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
   /**
    * Embeds one text (Float32Array [dim]) or several ({ data: Float32Array, shape: [n, dim], row(i) }, in the order of the
    * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread, equal texts once; several calls may run at once.
+   * Many texts of a static model are computed in their order.
    * Texts, options and settings are those at the call, whatever happens to them later.
    * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
    * included, those of `'pooler_output'` are [n, hidden size].
@@ -265,9 +267,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
     const options = { ...given }
     const prompt = this.promptOf(options)
     const { tokenizer } = this.route(options.task)
-    const result = await this.#encode(texts.length, options, (settings) =>
-      encodeTexts({ ...settings, tokenizer, texts, prompt }),
-    )
+    const result = await this.#encode(texts.length, options, (settings, all) => {
+      const request = { ...settings, tokenizer, texts, prompt }
+      if (all === undefined || !this.isStatic || texts.length <= QUERY_TEXTS) return encodeTexts(request)
+      return encodeInOrder({ ...request, batchSize: options.batchSize, out: all })
+    })
     if (typeof input !== 'string') return result
     return Array.isArray(result) ? result[0]! : result.data
   }
@@ -517,7 +521,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     const kept = pooler ? full : Math.min(full, options.truncateDim ?? folder.truncateDim ?? full)
     const all = new Float32Array(count * full)
     const put = (i: number, values: Float32Array) => all.set(values, i * full)
-    await run(this.#settings(count, options, route, put))
+    await run(this.#settings(count, options, route, put), pooler ? undefined : all)
     const { data, width } = truncateRows(all, full, kept)
     return embeddings(options.normalizeEmbeddings ? normalizeRows(data, width) : data, count, width)
   }

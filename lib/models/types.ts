@@ -64,7 +64,7 @@ export interface TaskOptions {
 
 export interface EncodeOptions extends TaskOptions {
   /** Texts that the engine computes together, where they are not so short that more fit into 2,048
-   * tokens; changes speed and memory, not the result. Default 32. */
+   * tokens; changes speed and memory, not the result. Default 32; for many texts of a static model as many as `maxBatchTokens` lets. */
   batchSize?: number
   /** Divide every embedding by its length (token embeddings are left alone). Default false. */
   normalizeEmbeddings?: boolean

@@ -196,6 +196,17 @@ void Encoder::initialize(const std::vector<std::string>& names, uint64_t seed) {
   for (const auto& [network, own] : by_network) network->initialize(own, seed);
 }
 
+namespace {
+// On this thread where nothing is to be converted: LibTorch would wake all of them, which wait longer than they copy.
+void copy_to(float* out, const at::Tensor& values) {
+  if (values.is_cpu() && values.scalar_type() == at::kFloat && values.is_contiguous()) {
+    std::copy_n(values.const_data_ptr<float>(), values.numel(), out);
+  } else {
+    at::from_blob(out, values.sizes(), at::kFloat).copy_(values);
+  }
+}
+}  // namespace
+
 void Encoder::encode(const RoutedBatch& batch, EncoderOutput output, float* out, int64_t size) {
   const ProfileScope scope("encode");
   impl_->open();
@@ -210,8 +221,7 @@ void Encoder::encode(const RoutedBatch& batch, EncoderOutput output, float* out,
       output == EncoderOutput::kSentenceEmbedding ? embedding_dimension() : network.model().sizes().width;
   check(size == checked_product("out", {layers, rows, width}), "ERR_INVALID_ARGUMENT", "Expected room for ",
         layers == 1 ? "" : std::to_string(layers) + " x ", rows, " x ", width, " values in out but found ", size);
-  const at::Tensor found = impl_->encode(batch, output);
-  at::from_blob(out, found.sizes(), at::kFloat).copy_(found);
+  copy_to(out, impl_->encode(batch, output));
 }
 
 void Encoder::encode_vectors(const RoutedBatch& batch, float* out, int64_t size, int32_t* counts, int64_t rows) {
@@ -226,7 +236,7 @@ void Encoder::encode_vectors(const RoutedBatch& batch, float* out, int64_t size,
         "Expected room for ", batch.tokens(), " x ", embedding_dimension(), " values in out but found ", size);
   std::vector<int32_t> found;
   const at::Tensor vectors = network.encode(batch, EncoderOutput::kVectors, 0, &found);
-  at::from_blob(out, vectors.sizes(), at::kFloat).copy_(vectors);
+  copy_to(out, vectors);
   std::copy(found.begin(), found.end(), counts);
 }
 

@@ -28,6 +28,8 @@ namespace {
 // Tokens that are encoded at once on the CPU: enough for the matrix products, and few enough for the data between two
 // layers to stay in the caches.
 constexpr int64_t kBlockTokens = 1024;
+// The same of a table whose rows are averaged, and no more: a millisecond's work, which a query may wait for.
+constexpr int64_t kTableTokens = 16 * 1024;
 
 // A network's memory, for one pass. Whoever begins a pass meanwhile gets memory of its own. In the end the larger one
 // is kept.
@@ -105,7 +107,10 @@ Network::Chain Network::make_chain(const std::vector<int64_t>& modules,
   if (spec_.architecture == kWordWeights) {
     out.heads.push_back(make_word_presence(model_->sizes().vocabulary));
     out.width = out.heads.back()->width();
-  } else if (model_->sizes().takes_mean || (spec_.decoder && modules.empty())) {
+  } else if (model_->sizes().takes_mean) {
+    out.heads.push_back(make_table_mean(model_->sizes().width, model_->token_table()));
+    out.width = out.heads.back()->width();
+  } else if (spec_.decoder && modules.empty()) {
     out.heads.push_back(make_mean_pooling(model_->sizes().width));
     out.width = out.heads.back()->width();
   }
@@ -234,10 +239,11 @@ at::Tensor Network::encode(const Rows& batch, EncoderOutput output, size_t chain
                            int64_t active_dims) {
   const at::NoGradGuard no_grad;
   if (!device_.is_cpu()) return encode(Input(batch, device_), output, chain, counts, active_dims);
+  const int64_t most = skips_tokens(output, chain) ? kTableTokens : kBlockTokens;
   std::vector<at::Tensor> blocks;
   for (int64_t begin = 0; begin < batch.rows();) {
     int64_t end = begin + 1;
-    while (end < batch.rows() && batch.offsets[end + 1] - batch.offsets[begin] <= kBlockTokens) ++end;
+    while (end < batch.rows() && batch.offsets[end + 1] - batch.offsets[begin] <= most) ++end;
     const bool all = begin == 0 && end == batch.rows();
     const Rows block = all ? Rows() : batch.slice(begin, end);
     blocks.push_back(encode(Input(all ? batch : block, device_), output, chain, counts, active_dims));
@@ -245,6 +251,13 @@ at::Tensor Network::encode(const Rows& batch, EncoderOutput output, size_t chain
     if (!all) yield_here();
   }
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks, output == EncoderOutput::kHiddenStates ? 1 : 0);
+}
+
+bool Network::skips_tokens(EncoderOutput output, size_t chain) const {
+  const auto& heads = chains_[chain].heads;
+  // In another compute dtype token embeddings are rounded to that.
+  return output == EncoderOutput::kSentenceEmbedding && device_.is_cpu() && compute_ == master_dtype(compute_) &&
+         !heads.empty() && heads[0]->reads_table();
 }
 
 at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts,
@@ -258,6 +271,10 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chai
                   .workspace = memory.workspace(),
                   .int8 = int8_,
                   .outputs = reads_outputs_ || output == EncoderOutput::kHiddenStates};
+  if (skips_tokens(output, chain)) {
+    const std::vector<at::Tensor> parameters = parameters_.layout.views(parameters_.flat());
+    return run_heads(chain, pass, {}, {}, parameters, head_rows(), {.active_dims = active_dims}).sentence_RD;
+  }
   const std::unique_ptr<Model::Kept> kept = model_->make_kept();
   const at::Tensor tokens_TD = model_->forward(pass, *kept);
   const at::ScalarType master = master_dtype(compute_);

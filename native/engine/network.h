@@ -140,6 +140,8 @@ class Network {
   Initial initial(const TensorInfo& info) const;
   at::Tensor encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts,
                     int64_t active_dims);
+  // Whether encode() needs no token embeddings: these are rows of a table that the first head reads itself.
+  bool skips_tokens(EncoderOutput output, size_t chain) const;
   // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
   // `rows_KD`: of head_rows().
   HeadState run_heads(size_t chain, const Pass& pass, const at::Tensor& tokens_TD,

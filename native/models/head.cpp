@@ -14,6 +14,7 @@
 #include "ops/activation.h"
 #include "ops/dropout.h"
 #include "ops/pooling.h"
+#include "ops/row_means.h"
 
 namespace st {
 
@@ -21,14 +22,17 @@ namespace {
 
 class Pooling : public Head {
  public:
-  Pooling(const Config& spec, int64_t token_width)
-      : modes_(spec.strings("modes")),
+  Pooling(const Config& spec, int64_t token_width, ParamId table = -1)
+      : table_(table),
+        modes_(spec.strings("modes")),
         include_prompt_(spec.boolean("includePrompt", true)),
         width_(checked_product("the embedding", {token_width, static_cast<int64_t>(modes_.size())})) {
     check_pooling_modes(modes_);
   }
   void forward(HeadState& state) const override {
-    state.sentence_RD = pool(state.tokens_TD, state.pass.input, modes_, include_prompt_, normalize_);
+    const Input& input = state.pass.input;
+    state.sentence_RD = state.tokens_TD.defined() ? pool(state.tokens_TD, input, modes_, include_prompt_, normalize_)
+                                                  : row_means(state.parameters[table_], input.batch, normalize_);
   }
   bool add_to(HeadGraph& state) const override {
     if (!include_prompt_) return false;
@@ -37,10 +41,12 @@ class Pooling : public Head {
     return true;
   }
   int64_t width() const override { return width_; }
+  bool reads_table() const override { return table_ >= 0; }
   bool normalize() override { return normalize_ = true; }
   bool takes_fixed() const override { return std::all_of(modes_.begin(), modes_.end(), pools_fixed); }
 
  private:
+  ParamId table_;  // whose rows' mean it is; -1: none
   std::vector<std::string> modes_;
   bool include_prompt_, normalize_ = false;
   int64_t width_;
@@ -204,8 +210,12 @@ at::Tensor adapted_linear(const HeadState& state, const at::Tensor& x_RD, ParamI
 }
 
 std::unique_ptr<Head> make_mean_pooling(int64_t token_width) {
+  return make_table_mean(token_width, -1);
+}
+
+std::unique_ptr<Head> make_table_mean(int64_t token_width, ParamId table) {
   const Config::Array modes = {Config(std::string("mean"))};
-  return std::make_unique<Pooling>(Config(Config::Object{{"modes", modes}}), token_width);
+  return std::make_unique<Pooling>(Config(Config::Object{{"modes", modes}}), token_width, table);
 }
 
 std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in,

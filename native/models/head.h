@@ -29,7 +29,7 @@ struct LatentsWanted {
 // autograd.
 struct HeadState {
   const Pass& pass;
-  at::Tensor tokens_TD;
+  at::Tensor tokens_TD;  // undefined where the first head reads the token table in their place
   at::Tensor sentence_RD;
   std::vector<at::Tensor> outputs_TD;         // of all layers, where a head reads them
   const std::vector<at::Tensor>& parameters;  // by ParamId
@@ -67,6 +67,8 @@ class Head {
   virtual std::vector<ParamId> parameters() const { return {}; }
   // The rows of a large matrix that it reads, of which the gradient has these rows alone; null: there are none.
   virtual const ParameterRows* rows() const { return nullptr; }
+  // Whether it reads rows of the token table where there are no token embeddings.
+  virtual bool reads_table() const { return false; }
   // Asks for sentence embeddings of length 1: false where that takes a module of its own.
   virtual bool normalize() { return false; }
   // Whether it makes its input again, and counts the batches that train it.
@@ -90,5 +92,7 @@ Initial initial_of_module(const Config& spec, const std::string& name);
 
 // The mean of the token embeddings, prompts included: what models without a Pooling module do.
 std::unique_ptr<Head> make_mean_pooling(int64_t token_width);
+// The same for a model whose token embeddings are the rows of its table as they are.
+std::unique_ptr<Head> make_table_mean(int64_t token_width, ParamId table);
 
 }  // namespace st

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "ops/pooling.h"
 #include "support.h"
 #include "weights.h"
 
@@ -119,6 +120,32 @@ TEST(Encoder, TokenEmbeddingsArePooledByHand) {
   const at::Tensor tokens = encode(encoder, batch, EncoderOutput::kTokenEmbeddings), sentences = encode(encoder, batch);
   EXPECT_TRUE(same_bits(sentences[1].narrow(0, 0, 12), tokens[3]));
   expect_close(sentences[1].narrow(0, 12, 12), tokens.narrow(0, 3, 5).mean(0), 1e-6, "mean");
+}
+
+TEST(Encoder, ATableIsReadWithoutTokenEmbeddings) {
+  const PackedBatch batch = batch_of({3, 0, 5, 30, 1}, 40);
+  std::vector<at::Tensor> found;
+  for (const char* dtype : {"float32", "bfloat16", "float64"}) {
+    SCOPED_TRACE(dtype);
+    EncoderSpec spec;
+    spec.architecture = "static_embedding";
+    spec.config = Config::Object{{"vocab_size", 40.0}, {"hidden_size", 130.0}};
+    spec.modules = {normalize()};
+    spec.dtype = dtype;
+    Encoder encoder(spec);
+    load_weights(encoder, random_weights(encoder, 1));
+    const at::Tensor tokens = encode(encoder, batch, EncoderOutput::kTokenEmbeddings);
+    found.push_back(encode(encoder, batch));
+    const at::Tensor expected = normalized(pool(tokens, batch, {"mean"}, true));
+    if (dtype == std::string("float64")) {
+      expect_close(found.back(), expected, 1e-6, "by hand");
+    } else {
+      EXPECT_TRUE(same_bits(found.back(), expected));
+    }
+    EXPECT_EQ(found.back()[1].abs().max().item<float>(), 0);
+  }
+  // Token embeddings that are rounded to bfloat16 have other means.
+  EXPECT_FALSE(same_bits(found[0], found[1]));
 }
 
 TEST(Encoder, PoolerOutput) {

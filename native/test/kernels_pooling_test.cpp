@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ops/pooling.h"
+#include "ops/row_means.h"
 #include "ops/similarity.h"
 #include "support.h"
 
@@ -81,6 +82,26 @@ TEST(Kernels, PoolingByOffsets) {
         const at::Tensor expected = reference::pool(x, batch, modes, include_prompt);
         expect_close(pool(x, input, modes, include_prompt), expected, 1e-14, "pooled");
         expect_close(pool(x, input, modes, include_prompt, true), normalize_rows(expected), 1e-14, "normalised");
+      }
+    }
+  }
+}
+
+TEST(Kernels, MeansOfTableRowsAreThoseOfPooling) {
+  // Rows without tokens, and so many tokens that threads share them.
+  const std::vector<std::vector<int>> batches = {{1, 0, 15, 0, 7, 40}, {0, 0}, std::vector<int>(700, 61)};
+  for (const std::vector<int>& lengths : batches) {
+    const PackedBatch batch = batch_of(lengths, 43);
+    const at::Tensor ids_T = at::tensor(batch.ids, at::kInt);
+    for (at::ScalarType type : {at::kFloat, at::kDouble}) {
+      for (int64_t width : {1, 17, 100, 128, 256, 300}) {
+        SCOPED_TRACE(std::to_string(lengths.size()) + " rows, width " + std::to_string(width));
+        const at::Tensor table = random_tensor({43, width}, type, 1);
+        const at::Tensor expected = pool(table.index_select(0, ids_T), batch, {"mean"}, true);
+        EXPECT_TRUE(same_bits(row_means(table, batch, false), expected));
+        EXPECT_TRUE(same_bits(row_means(table, batch, true), normalized(expected)));
+        const Threads one(1);
+        EXPECT_TRUE(same_bits(row_means(table, batch, true), normalized(expected)));
       }
     }
   }

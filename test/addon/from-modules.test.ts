@@ -132,6 +132,12 @@ test('a table of word embeddings: new, given, saved, trained, with zeros for a t
   both.row(1).forEach((value, i) => {
     t.true(Math.abs(value - (both.row(2)[i]! + both.row(3)[i]!) / 2) < 1e-6)
   })
+  // Many texts are computed in their order, few as queries.
+  const many = Array.from({ length: 3000 }, (_, i) => ['', 'cat', 'cat dog', 'dog '.repeat(i % 50), `${i} red`][i % 5]!)
+  const rows = await model.encode(many)
+  for (let i = 0; i < many.length; i += 7) t.deepEqual(rows.row(i), await model.encode(many[i]!), many[i])
+  const cut = await model.encode(many, { truncateDim: 3, normalizeEmbeddings: true, maxBatchTokens: 64 })
+  t.deepEqual(cut.row(7), await model.encode(many[7]!, { truncateDim: 3, normalizeEmbeddings: true }))
   // There is no limit of length.
   const long = await model.encode('cat '.repeat(3000) + 'dog '.repeat(3000))
   long.forEach((value, i) => {

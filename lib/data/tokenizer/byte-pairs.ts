@@ -1,5 +1,6 @@
 import type { IdBuffer } from '../id-buffer.js'
 import { KeptIds } from '../kept-ids.js'
+import { hashOfPart } from '../unit-hash.js'
 import { type ModelBlock, notBuilt, notInVocabulary, notUnderstood } from './blocks.js'
 import { byteIds } from './byte-level.js'
 import { Merges, MOST_MERGES } from './merges.js'
@@ -65,10 +66,11 @@ export class BytePairs {
 
   /** Adds the ids of a word. */
   append(word: string, ids: IdBuffer): void {
-    if (this.kept.append(word, ids)) return
+    const hash = hashOfPart(word, 0, word.length)
+    if (this.kept.append(ids, word, 0, word.length, hash)) return
     const start = ids.length
     this.appendNew(word, ids)
-    this.kept.keep(word, ids, start)
+    this.kept.keep(ids, start, word, 0, word.length, hash)
   }
 
   /** {@link append} for a word that is not worth keeping. */

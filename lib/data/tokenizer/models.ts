@@ -23,7 +23,7 @@ export function makeModel(model: ModelBlock | undefined): WordModel {
   }
   switch (kind) {
     case 'WordPiece':
-      return wordPiece(model)
+      return new WordPieceModel(model)
     case 'WordLevel':
       return wordLevel(model)
     case 'Unigram':
@@ -41,18 +41,6 @@ export function kindOf(model: ModelBlock): string {
   if (Array.isArray(model.vocab)) return 'Unigram'
   if ('merges' in model) return 'BPE'
   return 'continuing_subword_prefix' in model ? 'WordPiece' : 'WordLevel'
-}
-
-function wordPiece(block: ModelBlock): WordModel {
-  const model = new WordPieceModel(block)
-  const kept: number[] = []
-  return {
-    append(word, ids) {
-      kept.length = 0
-      model.match(word, kept)
-      for (const id of kept) ids.push(id)
-    },
-  }
 }
 
 function wordLevel({ vocab, unk_token }: ModelBlock): WordModel {

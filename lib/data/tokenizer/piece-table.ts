@@ -1,3 +1,4 @@
+import { EMPTY_HASH, hashOfMore } from '../unit-hash.js'
 import { Prefixes } from './prefixes.js'
 
 /** No piece. */
@@ -11,9 +12,6 @@ const SHORT = 32
 
 /** Bits per piece for the filter of prefixes. It rejects nine of ten prefixes that no piece has. */
 const MARKS_BY_PIECE = 32
-/** Random in every process, so that no file can make all pieces collide. */
-const FACTOR = (Math.floor(Math.random() * 2 ** 31) ^ 0x1e3779b1) | 1
-const START = Math.floor(Math.random() * 2 ** 31)
 
 /**
  * Finds the pieces of a vocabulary that begin at a position of a text, in some 30 bytes for each piece: a hash table of the
@@ -66,7 +64,7 @@ export class PieceTable {
 
   /** The last piece with this text, or {@link NONE}. */
   find(piece: string): number {
-    let hash = START
+    let hash = EMPTY_HASH
     if (piece.length > SHORT) {
       let found = NONE
       this.long.each(piece, 0, (length, id) => {
@@ -74,7 +72,7 @@ export class PieceTable {
       })
       return found
     }
-    for (let i = 0; i < piece.length; i++) hash = Math.imul(hash ^ piece.charCodeAt(i), FACTOR)
+    for (let i = 0; i < piece.length; i++) hash = hashOfMore(hash, piece.charCodeAt(i))
     return this.lookUp(piece, 0, piece.length, hash)
   }
 
@@ -86,10 +84,10 @@ export class PieceTable {
   findAll(text: string, at: number, found: Int32Array): number {
     const { marks, markShift } = this
     const last = Math.min(text.length, at + SHORT)
-    let hash = START
+    let hash = EMPTY_HASH
     let count = 0
     for (let end = at; end < last; ) {
-      hash = Math.imul(hash ^ text.charCodeAt(end++), FACTOR)
+      hash = hashOfMore(hash, text.charCodeAt(end++))
       const mark = hash >>> markShift
       if ((marks[mark >>> 5]! & (1 << (mark & 31))) === 0) break
       const id = this.lookUp(text, at, end, hash)
@@ -119,11 +117,11 @@ export class PieceTable {
       starts[id + 1] = at
       return
     }
-    let hash = START
+    let hash = EMPTY_HASH
     for (let i = 0; i < piece.length; i++) {
       const unit = piece.charCodeAt(i)
       units[at++] = unit
-      hash = Math.imul(hash ^ unit, FACTOR)
+      hash = hashOfMore(hash, unit)
       const mark = hash >>> markShift
       marks[mark >>> 5]! |= 1 << (mark & 31)
     }

@@ -1,5 +1,6 @@
 import type { IdBuffer } from '../id-buffer.js'
 import { KeptIds } from '../kept-ids.js'
+import { hashOfPart } from '../unit-hash.js'
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
 import { byteIds } from './byte-level.js'
 import { NONE, PieceTable } from './piece-table.js'
@@ -48,10 +49,11 @@ export class Unigram {
 
   /** Adds the ids of a word. */
   append(word: string, ids: IdBuffer): void {
-    if (this.kept.append(word, ids)) return
+    const hash = hashOfPart(word, 0, word.length)
+    if (this.kept.append(ids, word, 0, word.length, hash)) return
     const start = ids.length
     this.appendNew(word, ids)
-    this.kept.keep(word, ids, start)
+    this.kept.keep(ids, start, word, 0, word.length, hash)
   }
 
   /** {@link append} for a word that is not worth keeping. */

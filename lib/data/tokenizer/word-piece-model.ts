@@ -1,3 +1,4 @@
+import type { IdBuffer } from '../id-buffer.js'
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
 
 /** WordPiece: takes the longest piece of the vocabulary from the left, again and again. */
@@ -27,7 +28,7 @@ export class WordPieceModel {
   }
 
   /** Appends the ids of a word; one unknown token when no piece begins its rest. */
-  match(word: string, ids: number[]): void {
+  append(word: string, ids: IdBuffer): void {
     const { length } = word
     if (length > this.mostCharacters && [...word].length > this.mostCharacters) {
       ids.push(this.unknownFor(word))
@@ -45,7 +46,7 @@ export class WordPieceModel {
         if (id !== undefined) break
       }
       if (id === undefined) {
-        ids.length = first
+        ids.cut(first)
         ids.push(this.unknownFor(word))
         return
       }

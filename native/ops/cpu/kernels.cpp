@@ -46,6 +46,7 @@ constexpr Table<S> make_table() {
           .head_norm = head_norm<S>,
           .head_norm_backward = head_norm_backward<S>,
           .weighted_sum = weighted_sum<arithmetic_t<S>>,
+          .row_means = row_means<arithmetic_t<S>>,
           .weighted_sum_backward = weighted_sum_backward<arithmetic_t<S>>,
           .highest = highest<arithmetic_t<S>>,
           .normalize = normalize<arithmetic_t<S>>,

@@ -160,6 +160,17 @@ struct EmbeddingTablesBackward {
   A* type_KD;
 };
 
+// out[r] = the mean of the rows of a table that the ids from offsets[r] to offsets[r + 1] name, 0 for none.
+template <typename A>
+struct RowMeans {
+  int64_t width;
+  const int32_t* ids;
+  const int32_t* offsets;
+  const A* table_VD;
+  bool normalize;  // of length 1
+  A* out_RD;
+};
+
 // after = f(linear + bias) for the activations of feed-forward blocks: gelu, gelu tanh, relu and silu. The backward
 // pass needs the slope f'(linear + bias). It costs next to nothing here, and an exponential there.
 template <typename S>
@@ -347,6 +358,8 @@ struct Table {
                              A* scratch);
   // out = sum of weights[t] x[t] over the first `count` rows.
   void (*weighted_sum)(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out);
+  // Rows begin to end, with the bits of weighted_sum and normalize.
+  void (*row_means)(const RowMeans<A>&, int64_t begin, int64_t end);
   // d_x[t] += weights[t] * d_out.
   void (*weighted_sum_backward)(int64_t width, int64_t count, const A* weights, const A* d_out, A* d_x_TD);
   // The highest of each column over the first `count` rows, the first of equal ones, and, unless it is null, its row.

@@ -1,4 +1,5 @@
-// Pools the tokens of a row to its embedding, and scales it to length 1. Included by kernels.cpp.
+// Pools the tokens of a row, or the rows of a table, to its embedding, and scales it to length 1. Included by
+// kernels.cpp.
 
 #include "ops/cpu/simd.inl"
 
@@ -46,5 +47,43 @@ static void normalize(int64_t width, int64_t count, A* x_RD) {
     const A length = root(squares), scale = A(1) / (length < A(1e-12) ? A(1e-12) : length);
 #pragma omp simd
     for (int64_t i = 0; i < width; ++i) x_RD[i] *= scale;
+  }
+}
+
+template <typename A>
+static void row_means(const RowMeans<A>& k, int64_t begin, int64_t end) {
+  typedef A V __attribute__((vector_size(kRegister), aligned(alignof(A)), may_alias));
+  constexpr int64_t L = kRegister / sizeof(A), kSums = 8;
+  // The rows are scattered over a table that exceeds the caches, so they are fetched some tokens ahead.
+  constexpr int64_t kAhead = 4;
+  const int64_t all = k.offsets[end];
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t first = k.offsets[row], last = k.offsets[row + 1];
+    const A weight = static_cast<A>(1 / static_cast<double>(last - first));
+    A* out = k.out_RD + row * k.width;
+    int64_t i = 0;
+    for (; i + kSums * L <= k.width; i += kSums * L) {
+      V sums[kSums] = {};
+      for (int64_t t = first; t < last; ++t) {
+        const A* x = k.table_VD + int64_t{k.ids[t]} * k.width + i;
+        if (t + kAhead < all) {
+          const A* next = k.table_VD + int64_t{k.ids[t + kAhead]} * k.width + i;
+          for (int64_t j = 0; j < kSums * L; j += 64 / sizeof(A)) __builtin_prefetch(next + j);
+        }
+        for (int64_t j = 0; j < kSums; ++j) {
+          V v;
+          get(v, x + j * L);
+          sums[j] += weight * v;
+        }
+      }
+      for (int64_t j = 0; j < kSums; ++j) *reinterpret_cast<V*>(out + i + j * L) = sums[j];
+    }
+    fill(out + i, k.width - i, A(0));
+    for (int64_t t = first; i < k.width && t < last; ++t) {
+      const A* x = k.table_VD + int64_t{k.ids[t]} * k.width;
+#pragma omp simd
+      for (int64_t j = i; j < k.width; ++j) out[j] += weight * x[j];
+    }
+    if (k.normalize) normalize(k.width, 1, out);
   }
 }
