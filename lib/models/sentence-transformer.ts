@@ -53,7 +53,7 @@ export interface ModuleDescription {
 
 type TokenOptions = EncodeOptions & { outputValue: 'token_embeddings' }
 type RowOptions = EncodeOptions & { outputValue?: 'sentence_embedding' | 'pooler_output' }
-/** Encodes the rows of a call. @param all receives embeddings that need nothing but their place */
+/** Encodes the rows of a call. @param all where their sentence embeddings go, one after the other; it may be filled without `put` */
 type Run = (settings: EncodeSettings, all?: Float32Array) => Promise<void>
 
 // The constructor is private; `loadWith` at the end of this file is not a member.
@@ -267,11 +267,10 @@ export class SentenceTransformer extends BaseModel<Parts> {
     const options = { ...given }
     const prompt = this.promptOf(options)
     const { tokenizer } = this.route(options.task)
-    const { batchSize, outputValue = 'sentence_embedding' } = options
-    const isInOrder = this.isStatic && outputValue === 'sentence_embedding' && texts.length > QUERY_TEXTS
     const result = await this.#encode(texts.length, options, (settings, all) => {
       const request = { ...settings, tokenizer, texts, prompt }
-      return isInOrder && all ? encodeInOrder({ ...request, batchSize, out: all }) : encodeTexts(request)
+      if (all === undefined || !this.isStatic || texts.length <= QUERY_TEXTS) return encodeTexts(request)
+      return encodeInOrder({ ...request, batchSize: options.batchSize, out: all })
     })
     if (typeof input !== 'string') return result
     return Array.isArray(result) ? result[0]! : result.data
@@ -522,7 +521,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     const kept = pooler ? full : Math.min(full, options.truncateDim ?? folder.truncateDim ?? full)
     const all = new Float32Array(count * full)
     const put = (i: number, values: Float32Array) => all.set(values, i * full)
-    await run(this.#settings(count, options, route, put), all)
+    await run(this.#settings(count, options, route, put), pooler ? undefined : all)
     const { data, width } = truncateRows(all, full, kept)
     return embeddings(options.normalizeEmbeddings ? normalizeRows(data, width) : data, count, width)
   }
