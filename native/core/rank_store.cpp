@@ -5,9 +5,11 @@
 #if ST_HAVE_C10D
 
 #include <c10/util/Exception.h>
+#include <c10/util/Logging.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -59,6 +61,20 @@ bool wait_until(const Condition& condition, Clock::time_point deadline) {
   } catch (const std::exception&) {
     return false;
   }
+}
+
+// c10d writes a stack to stderr for every connection that breaks or is tried again. What that means for the training
+// is in the error that follows. Who sets LibTorch's own variable sees both.
+void choose_messages() {
+  static const bool is_chosen = [] {
+    if (std::getenv("TORCH_CPP_LOG_LEVEL") != nullptr) {
+      c10::initLogging();
+    } else {
+      FLAGS_caffe2_log_level = c10::GLOG_FATAL;
+    }
+    return true;
+  }();
+  static_cast<void>(is_chosen);
 }
 
 }  // namespace
@@ -120,6 +136,7 @@ struct RankStore::State {
 
 RankStore::RankStore(const CollectiveSpec& spec)
     : spec_(spec), deadline_(Clock::now() + seconds(spec.join_seconds)), state_(std::make_shared<State>()) {
+  choose_messages();
   state_->spec = spec;
   const bool is_server = spec.rank == 0 && !spec.hosted;
   c10d::TCPStoreOptions options;

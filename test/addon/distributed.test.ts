@@ -258,11 +258,17 @@ test('who comes alone says whom it waited for', async (t) => {
   const args = { ...steps }
   const alone = await start({ model, args }, { ...env, MASTER_PORT: `${await freePort()}` })
   t.regex(alone.error!, /^ERR_DISTRIBUTED: Rank 0 of 2 waited 1 s at 127\.0\.0\.1:\d+ for rank 1\./)
-  const client = await start({ model, args }, { ...env, RANK: '1', MASTER_PORT: `${await freePort()}` })
+  const port = `${await freePort()}`
+  const client = await start({ model, args }, { ...env, RANK: '1', MASTER_PORT: port })
   t.regex(client.error!, /^ERR_DISTRIBUTED: Rank 1 of 2 cannot reach the store that rank 0 serves/)
   const lost = await start(
     { model, args },
     { ...env, RANK: '1', MASTER_ADDR: 'no-such-host.invalid', MASTER_PORT: '29501' },
   )
   t.regex(lost.error ?? `${lost.code} ${lost.signal} ${lost.stderr}`, /^ERR_DISTRIBUTED: .*no-such-host\.invalid/)
+  for (const { stderr } of [alone, client, lost]) t.notRegex(stderr, /c10d/)
+  const aloud = { TORCH_CPP_LOG_LEVEL: 'WARNING', SENTENCE_TORCH_JOIN_SECONDS: '3' }
+  const asked = await start({ model, args }, { ...env, RANK: '1', MASTER_PORT: port, ...aloud })
+  t.regex(asked.error!, /^ERR_DISTRIBUTED: Rank 1 of 2 cannot reach the store that rank 0 serves/)
+  t.regex(asked.stderr, /\[c10d\]/)
 })

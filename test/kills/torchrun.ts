@@ -80,7 +80,10 @@ for (let number = 0; left > 0 && faults === 0; number++) {
   const code = await ended
   const answers = stdout.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as RankAnswer] : []))
   const done = answers.filter(({ weights }) => weights !== undefined)
-  const isSame = done.length === 2 && done.every(({ weights }) => weights === whole!.weights)
+  // Who is killed between its answer and its end answers twice.
+  const isSame =
+    [0, 1].every((rank) => done.some((answer) => answer.rank === rank)) &&
+    done.every(({ weights }) => weights === whole!.weights)
   if (code !== 0 || !isSame) faults++
   const names = answers.flatMap(({ error }) => (error === undefined ? [] : [error]))
   console.log(
