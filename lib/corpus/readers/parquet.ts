@@ -8,9 +8,16 @@ import { arrayOf, misread, numberBytes, type RowBlock } from './block.js'
 /** The rows of a file, a row group at a time. @param withTexts whether it has texts */
 export async function* parquetBlocks(path: string, layout: RowLayout, withTexts: boolean): AsyncGenerator<RowBlock> {
   const own = layout.kind === 'sparse' ? ['indices', 'values'] : ['embedding']
-  for await (const { names, columns } of readParquet(path, { columns: [...(withTexts ? ['text'] : []), ...own] })) {
+  const { kind, precision, width } = layout
+  const options = {
+    columns: [...(withTexts ? ['text'] : []), ...own],
+    ...(kind === 'dense' && precision === 'float32' && { floats: { name: 'embedding', width } }),
+  }
+  for await (const { names, columns, floats } of readParquet(path, options)) {
     const of = (name: string) => columns[names.indexOf(name)] as unknown[]
-    const rows = rowsOf(layout, own.map(of) as unknown[][], path)
+    const rows = floats
+      ? embeddings(floats, floats.length / width, width)
+      : rowsOf(layout, own.map(of) as unknown[][], path)
     yield { rows, ...(withTexts && { texts: of('text') as string[] }) }
   }
 }

@@ -56,6 +56,30 @@ function packedCount(
   return found
 }
 
+/**
+ * Whether the repetition levels of lists (0 where one begins, else 1), which `runs` has walked through, are those of lists of `length`.
+ * @param end of the levels, which begin the bytes
+ * @param first how many values of the column come before these
+ */
+export function haveEqualLengths(bytes: Uint8Array, end: number, values: number, first: number, length: number) {
+  const reader = new ThriftReader(bytes.subarray(0, end), 0)
+  const levelAt = (value: number) => ((first + value) % length === 0 ? 0 : 1)
+  for (let seen = 0; seen < values; ) {
+    const header = reader.varint()
+    if (header % 2 === 0) {
+      const level = reader.byte()
+      for (const to = seen + header / 2; seen < to; seen++) if (level !== levelAt(seen)) return false
+    } else {
+      const to = Math.min(seen + 4 * (header - 1), values)
+      for (let bit = 0; seen < to; seen++, bit++) {
+        if (((bytes[reader.at + (bit >> 3)]! >> (bit & 7)) & 1) !== levelAt(seen)) return false
+      }
+      reader.at += (header - 1) / 2
+    }
+  }
+  return true
+}
+
 /** Walks through blocks of differences and returns where they end. @param visit gets the low 32 bits of each value */
 export function deltas(bytes: Uint8Array, from: number, values: number, visit?: (value: number) => void): number {
   const reader = new ThriftReader(bytes, from)

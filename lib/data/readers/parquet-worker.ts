@@ -9,6 +9,7 @@ import { checkColumnNames } from './names.js'
 import type { ParquetReply, ParquetRequest } from './parquet.js'
 import { readColumn } from './parquet-column.js'
 import { readFooter, type TopColumn } from './parquet-file.js'
+import { readFloats } from './parquet-floats.js'
 
 /** Rows in a message: the receiving thread unpacks them in about a millisecond. */
 const PIECE_ROWS = 1024
@@ -17,7 +18,7 @@ const EXACT_DIGITS = 15
 /** Later pieces send no names, because they have those of the first piece. */
 const NO_NAMES: string[] = []
 
-const { path, columns } = workerData as ParquetRequest
+const { path, columns, floats } = workerData as ParquetRequest
 
 async function* pieces(): AsyncGenerator<ParquetReply, void, undefined> {
   const file = await openFile(path)
@@ -51,10 +52,16 @@ async function* piecesOf(file: FileHandle): AsyncGenerator<ParquetReply, void, u
   for (const group of footer.groups) {
     if (group.rows === 0) continue
     const values: unknown[][] = []
-    for (const column of chosen) values.push(await readColumn(file, footer, group, column, plainOf(column)))
+    let numbers: Float32Array | undefined
+    for (const column of chosen) {
+      const own = column.name === floats?.name ? await readFloats(file, footer, group, column, floats.width) : undefined
+      numbers ??= own
+      values.push(own ? [] : await readColumn(file, footer, group, column, plainOf(column)))
+    }
     for (let row = 0; row < group.rows; row += PIECE_ROWS) {
       const columns = values.map((column) => column.slice(row, row + PIECE_ROWS))
-      yield isFirst ? { names, columns, classNames } : { names: NO_NAMES, columns }
+      const rows = numbers && { floats: numbers.slice(row * floats!.width, (row + PIECE_ROWS) * floats!.width) }
+      yield isFirst ? { names, columns, classNames, ...rows } : { names: NO_NAMES, columns, ...rows }
       isFirst = false
     }
   }
@@ -95,7 +102,8 @@ const replies = pieces()
 parentPort!.on('message', async () => {
   try {
     const { done, value } = await replies.next()
-    parentPort!.postMessage(done ? { done: true } : value)
+    if (done) parentPort!.postMessage({ done: true } satisfies ParquetReply)
+    else parentPort!.postMessage(value, 'floats' in value ? [value.floats!.buffer as ArrayBuffer] : [])
   } catch (error) {
     const isOurs = error instanceof SentenceTorchError
     const message = error instanceof Error ? error.message : String(error)

@@ -5,10 +5,22 @@ import { indexOf, type ReaderOptions, type Table } from './table.js'
 export interface ParquetRequest {
   path: string
   columns: readonly string[] | undefined
+  floats: FloatsColumn | undefined
+}
+
+/** A column of lists of as many numbers each. */
+export interface FloatsColumn {
+  name: string
+  width: number
+}
+
+/** Some rows. Where the column of floats is as it should be, `floats` has its numbers, and the column nothing. */
+export interface ParquetTable extends Table {
+  floats?: Float32Array
 }
 
 export type ParquetReply =
-  | Table
+  | ParquetTable
   | { done: true }
   | { missing: string; present: string[] }
   | { error: string; code: ErrorCode | undefined }
@@ -20,8 +32,11 @@ export type ParquetReply =
  * @throws SentenceTorchError ERR_NOT_FOUND; ERR_INVALID_FILE for a damaged file; ERR_INVALID_ARGUMENT for an unknown
  * column
  */
-export async function* readParquet(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
-  const request: ParquetRequest = { path, columns: options.columns }
+export async function* readParquet(
+  path: string,
+  options: ReaderOptions & { floats?: FloatsColumn } = {},
+): AsyncGenerator<ParquetTable, void, undefined> {
+  const request: ParquetRequest = { path, columns: options.columns, floats: options.floats }
   // Without the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
   const thread = new Worker(new URL('./parquet-worker.js', import.meta.url), { workerData: request, execArgv: [] })
   let names: string[] | undefined
