@@ -44,7 +44,7 @@ export async function encodeToFolder(values: Values, io: Io): Promise<number> {
     signal: io.signal,
   }
   const result = await encodePieces(model as unknown as TextEncoder, plan, io.stdin).catch((error: unknown) => {
-    // A job that is tried again until it succeeds must not try this: the folder has other settings.
+    // A job that is tried again until it succeeds must not try this: the folder is of another model, other options or other texts.
     if ((error as Partial<SentenceTorchError>)?.code !== 'ERR_INVALID_ARGUMENT') throw error
     throw new UsageError('ERR_INVALID_ARGUMENT', (error as Error).message, 'encode')
   })

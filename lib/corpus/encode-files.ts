@@ -46,8 +46,8 @@ const GROUP = 512
  * await encodeFiles(model, { inputs: 'docs.jsonl', output: 'vectors', task: 'document', shard: { index: 0, count: 4 } })
  * const vectors = await EncodedFiles.open('vectors')
  * ```
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT, also for a folder with rows of another model or other options, naming them;
- * ERR_INVALID_DATA for a folder with rows of other texts, and for no text at all; ERR_BUSY while another process writes the same file;
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, also for a folder with rows of another model, other options or other texts,
+ * saying what differs; ERR_INVALID_DATA for no text at all; ERR_BUSY while another process writes the same file;
  * ERR_NOT_FOUND, ERR_FILE_SYSTEM; as `encode`
  */
 export async function encodeFiles(model: TextEncoder, options: EncodeFilesOptions): Promise<EncodeFilesResult> {
@@ -166,7 +166,7 @@ class Run {
     }
   }
 
-  /** @throws ERR_INVALID_DATA where a file is of other texts */
+  /** @throws ERR_INVALID_ARGUMENT where a file is of other texts */
   async #check(known: FileRecord): Promise<void> {
     const hash = new TextsHash()
     for (const group of this.#groups()) hash.add(await group())
@@ -176,7 +176,7 @@ class Run {
     const message =
       `${this.folder.path} holds rows of other texts: ${known.file} is not of texts ${first} to ${this.#total - 1} of ` +
       `${this.plan.inputs.join(', ')}. Choose another folder, or remove this one`
-    throw new SentenceTorchError('ERR_INVALID_DATA', message)
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
   }
 
   /** While a group is computed, the one before is written, and the one behind it is read. */

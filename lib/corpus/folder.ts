@@ -165,7 +165,7 @@ export class EncodedFolder {
    * Lists all files in the manifest once there are those of all processes.
    * @param total rows of the whole corpus
    * @returns whether the folder is complete
-   * @throws SentenceTorchError ERR_INVALID_DATA where it holds rows that the corpus does not have
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT where it holds rows that the corpus does not have
    */
   async finish(total: number): Promise<boolean> {
     const count = Math.ceil(total / this.settings.rows.perFile)
@@ -174,7 +174,7 @@ export class EncodedFolder {
     const beyond = numbers.find((number) => number >= count)
     if (beyond !== undefined) {
       const message = `${join(this.path, this.fileOf(beyond))} has rows beyond the ${total} texts that there are: the folder is of other texts. Choose another folder, or remove this one`
-      throw new SentenceTorchError('ERR_INVALID_DATA', message)
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
     if (numbers.length < count) return false
     const files: FileRecord[] = []

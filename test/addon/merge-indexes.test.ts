@@ -238,7 +238,14 @@ test.serial('the program: encode into a folder, merge-index and search over seve
       [9, TEXTS[9], at('cli.index')],
     ],
   )
+  writeFileSync(at('other.txt'), `${TEXTS.with(20, 'red').join('\n')}\n`)
+  writeFileSync(at('fewer.txt'), `${TEXTS.slice(0, 32).join('\n')}\n`)
+  writeFileSync(at('empty.txt'), '')
+  const of = (name: string) => ['encode', MODEL, at(name), ...words.slice(3), '--with-text']
   const cases: [string[], number, RegExp][] = [
+    [of('other.txt'), 2, /other texts: part-000001\.parquet is not of texts 16 to 31/],
+    [of('fewer.txt'), 2, /part-000002\.parquet has rows beyond the 32 texts/],
+    [of('empty.txt'), 1, /found none/],
     [[...words, '--output', at('x.npy')], 2, /exclude each other/],
     [['encode', MODEL, at('texts.txt'), '--output', at('x.npy'), '--rows-per-file', '4'], 2, /is for --output-folder/],
     [[...words, '--format', 'jsonl'], 2, /formats parquet, npy, safetensors, not jsonl/],
