@@ -2,26 +2,42 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream, readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Random } from '../../lib/data/random.js'
 
 const program = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))
+const TENTHS = 10
+
+/** A process from its start to its end. */
+export interface EncodeRun {
+  /** Of which shard, as in `--shard`. */
+  shard: string
+  seconds: number
+  /** By which it ended: a signal, or its exit code. */
+  end: string | number
+  /** Highest resident memory in MB in each tenth of its time; of fewer parts where it was short. */
+  memory: number[]
+}
 
 export interface EncodeKills {
   /** Kills that met a process which was encoding. */
   kills: number
-  /** Highest resident memory of a process in MB, half way and at the end of the undisturbed run. */
-  memory: { half: number; end: number }
-  /** Seconds of the undisturbed run. */
-  seconds: number
+  /** The run that nobody disturbed. */
+  whole: EncodeRun
+  /** All others, in their order. */
+  killed: EncodeRun[]
+  /** What was compared. */
+  files: number
+  bytes: number
   /** What is wrong; empty if all is well. */
   faults: string[]
 }
 
 export interface EncodeKillsOptions {
   model: string
+  dtype?: string
   texts: string
   folder: string
   shards: number
@@ -36,36 +52,69 @@ export async function encodeAndKill(options: EncodeKillsOptions): Promise<Encode
   const { folder, shards, kills, seed } = options
   const random = new Random(seed, 1, 0)
   const faults: string[] = []
-  const begun = performance.now()
-  const memory = await watched(start(options, 'whole', 1, 1))
-  const seconds = (performance.now() - begun) / 1000
-  let count = 0
-  for (let shard = 1; shard <= shards; shard++) {
+  const whole = await encode(options, 'whole', '1/1', faults)
+  if (faults.length > 0) throw new Error(faults[0])
+  const killed: EncodeRun[] = []
+  for (let number = 1; number <= shards; number++) {
+    const shard = `${number}/${shards}`
     // The moments of a shard's kills, as shares of the time that an undisturbed shard takes.
-    const own = Math.floor(kills / shards) + (shard <= kills % shards ? 1 : 0)
+    const own = Math.floor(kills / shards) + (number <= kills % shards ? 1 : 0)
     for (let i = 0; i < own; i++) {
-      const child = start(options, 'killed', shard, shards)
-      const time = (1000 * seconds) / shards
-      const timer = setTimeout(() => child.kill('SIGKILL'), 300 + (time * random.below(1000)) / 1000 / own)
-      const { signal, code, errors } = await ended(child)
-      clearTimeout(timer)
-      if (signal === 'SIGKILL') count++
-      else if (code !== 0) faults.push(`shard ${shard} ended with ${code}: ${errors.slice(-500)}`)
+      const after = 300 + (((1000 * whole.seconds) / shards) * random.below(1000)) / 1000 / own
+      killed.push(await encode(options, 'killed', shard, faults, after))
     }
-    const { code, errors } = await ended(start(options, 'killed', shard, shards))
-    if (code !== 0) faults.push(`shard ${shard} ended with ${code}: ${errors.slice(-500)}`)
+    killed.push(await encode(options, 'killed', shard, faults))
   }
-  const [whole, killed] = await Promise.all(['whole', 'killed'].map((name) => digests(join(folder, name))))
-  for (const name of new Set([...Object.keys(whole!), ...Object.keys(killed!)]))
-    if (whole![name] !== killed![name])
-      faults.push(`${name}: ${whole![name]} undisturbed, ${killed![name]} after kills`)
-  return { kills: count, memory, seconds, faults }
+  const [expected, found] = await Promise.all(['whole', 'killed'].map((name) => digests(join(folder, name))))
+  const names = new Set([...expected!.keys(), ...found!.keys()])
+  for (const name of names) {
+    const [one, other] = [expected!.get(name), found!.get(name)]
+    if (one?.sha256 !== other?.sha256) faults.push(`${name}: ${one?.sha256} undisturbed, ${other?.sha256} after kills`)
+  }
+  return {
+    kills: killed.filter(({ end }) => end === 'SIGKILL').length,
+    ...{ whole, killed, files: names.size, faults },
+    bytes: [...expected!.values()].reduce((sum, { bytes }) => sum + bytes, 0),
+  }
 }
 
-function start(options: EncodeKillsOptions, name: string, shard: number, shards: number): ChildProcess {
-  const { model, texts, folder, rowsPerFile, format = 'parquet' } = options
+/** @param after milliseconds after which it is killed */
+async function encode(
+  options: EncodeKillsOptions,
+  name: string,
+  shard: string,
+  faults: string[],
+  after?: number,
+): Promise<EncodeRun> {
+  const begun = performance.now()
+  const child = start(options, name, shard)
+  const kill = after === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), after)
+  const seen: number[] = []
+  const look = setInterval(() => {
+    const kilobytes = /VmRSS:\s+(\d+)/.exec(statusOf(child.pid!))?.[1]
+    if (kilobytes !== undefined) seen.push(Number(kilobytes) / 1024)
+  }, 200)
+  const { code, signal, errors } = await ended(child)
+  clearTimeout(kill)
+  clearInterval(look)
+  const end = signal ?? code!
+  if (end !== 0 && !(end === 'SIGKILL' && after !== undefined))
+    faults.push(`shard ${shard} of ${name} ended with ${end}: ${errors.slice(-2000)}`)
+  return { shard, seconds: (performance.now() - begun) / 1000, end, memory: inTenths(seen) }
+}
+
+function inTenths(seen: readonly number[]): number[] {
+  const parts = Array.from({ length: TENTHS }, (_, tenth) =>
+    seen.filter((_value, i) => Math.floor((i * TENTHS) / seen.length) === tenth),
+  )
+  return parts.filter((part) => part.length > 0).map((part) => Math.round(Math.max(...part)))
+}
+
+function start(options: EncodeKillsOptions, name: string, shard: string): ChildProcess {
+  const { model, dtype, texts, folder, rowsPerFile, format = 'parquet' } = options
   const words = ['encode', model, texts, '--output-folder', join(folder, name), '--rows-per-file', String(rowsPerFile)]
-  const more = ['--format', format, '--shard', `${shard}/${shards}`, ...(format === 'parquet' ? ['--with-text'] : [])]
+  const more = ['--format', format, '--shard', shard, ...(format === 'parquet' ? ['--with-text'] : [])]
+  if (dtype !== undefined) more.push('--dtype', dtype)
   return spawn(process.execPath, [program, ...words, ...more], { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
@@ -80,20 +129,6 @@ function ended(child: ChildProcess): Promise<{ code: number | null; signal: Node
   })
 }
 
-/** The memory of a process while it runs. */
-async function watched(child: ChildProcess): Promise<EncodeKills['memory']> {
-  const seen: number[] = []
-  const timer = setInterval(() => {
-    const kilobytes = /VmRSS:\s+(\d+)/.exec(statusOf(child.pid!))?.[1]
-    if (kilobytes !== undefined) seen.push(Number(kilobytes) / 1024)
-  }, 200)
-  const { code, errors } = await ended(child)
-  clearInterval(timer)
-  if (code !== 0) throw new Error(`the undisturbed run ended with ${code}: ${errors.slice(-2000)}`)
-  const most = (values: readonly number[]) => Math.round(Math.max(0, ...values))
-  return { half: most(seen.slice(0, Math.ceil(seen.length / 2))), end: most(seen.slice(Math.ceil(seen.length / 2))) }
-}
-
 function statusOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/status`, 'latin1')
@@ -102,12 +137,14 @@ function statusOf(pid: number): string {
   }
 }
 
-async function digests(folder: string): Promise<Record<string, string>> {
-  const found: Record<string, string> = {}
+/** Of all files of a folder, by name. */
+async function digests(folder: string): Promise<Map<string, { sha256: string; bytes: number }>> {
+  const found = new Map<string, { sha256: string; bytes: number }>()
   for (const name of (await readdir(folder)).sort()) {
+    const path = join(folder, name)
     const hash = createHash('sha256')
-    for await (const piece of createReadStream(join(folder, name))) hash.update(piece as Uint8Array)
-    found[name] = hash.digest('hex').slice(0, 16)
+    for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array)
+    found.set(name, { sha256: hash.digest('hex').slice(0, 16), bytes: (await stat(path)).size })
   }
   return found
 }

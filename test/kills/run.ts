@@ -1,5 +1,5 @@
 // Kills recipes, and encodings in shards, at many moments:
-// `node dist/test/kills/run.js [--kills 6] [--seed 1] [--rounds 1] [--texts 200000] [--model folder] [recipe or encode…]`.
+// `node dist/test/kills/run.js [--kills 6] [--seed 1] [--rounds 1] [recipe or encode…]`; more for `encode`, see encode.ts.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +15,8 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '1' },
     texts: { type: 'string', default: '200000' },
     model: { type: 'string' },
+    dtype: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 })
 const known = [...KILLED_RECIPES, 'encode']
@@ -24,7 +26,9 @@ for (let round = 0; round < Number(values.rounds); round++) {
   for (const recipe of positionals.length > 0 ? positionals : known) {
     const seed = Number(values.seed) + round
     if (recipe === 'encode') {
-      if (!(await killEncodings(values.model, Number(values.texts), Number(values.kills), seed))) process.exitCode = 1
+      const { model, dtype, json } = values
+      const plan = { model, dtype, json, texts: Number(values.texts), kills: Number(values.kills), seed }
+      if (!(await killEncodings(plan))) process.exitCode = 1
       continue
     }
     const folder = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
