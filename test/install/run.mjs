@@ -10,6 +10,7 @@ import { cases as arm64 } from './cases/arm64.mjs'
 import { cases as copies } from './cases/copies.mjs'
 import { cases as debian } from './cases/debian.mjs'
 import { cases as failures } from './cases/failures.mjs'
+import { cases as image } from './cases/image.mjs'
 import { cases as managers } from './cases/managers.mjs'
 import { cases as nodes } from './cases/nodes.mjs'
 import { cases as program } from './cases/program.mjs'
@@ -17,7 +18,7 @@ import { packedTarballs } from './packed.mjs'
 import { publish, startRegistry, warm } from './registry.mjs'
 import { ProgramError, Skip } from './run-program.mjs'
 
-const all = [...managers, ...nodes, ...copies, ...program, ...debian, ...arm64, ...failures]
+const all = [...managers, ...nodes, ...copies, ...program, ...debian, ...image, ...arm64, ...failures]
 
 const { values } = parseArgs({
   options: {

@@ -21,6 +21,7 @@ interface Pod {
     name: string
     args?: string[]
     env?: { name: string; value: string }[]
+    resources: { requests: { cpu: string } }
     volumeMounts: { name: string }[]
   }[]
   volumes: { name: string }[]
@@ -78,6 +79,8 @@ test('the pods of the Job have a shard each', (t) => {
 
 test('the training is a call that the program takes, and volumes are there', (t) => {
   for (const [name, { containers, volumes }] of Object.entries(pods)) {
+    const [{ env, resources }] = containers as [Pod['containers'][number]]
+    t.is(env!.find((each) => each.name === 'SENTENCE_TORCH_THREADS')?.value, resources.requests.cpu)
     if (name !== 'job') t.notThrows(() => checked(containers[0]!.args!))
     t.deepEqual(
       containers[0]!.volumeMounts.map((mount) => mount.name),

@@ -1,41 +1,15 @@
 // The smallest Debian systems that install packages: neither compiler nor Python. Each runs the copied node_modules, then installs for
 // itself. Needs root and mmdebstrap; the systems are fetched from the mirror that apt is configured with, once.
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { systemTarball } from '../debian-system.mjs'
 import { copyInstalled } from '../installed.mjs'
 import { measure } from '../measure.mjs'
 import { run, Skip } from '../run-program.mjs'
 import { addCheck, checkResult } from '../sandbox.mjs'
-import { cacheFolder, tool } from '../toolbox.mjs'
+import { tool } from '../toolbox.mjs'
 
 const SUITES = { 11: 'bullseye', 12: 'bookworm', 13: 'trixie' }
-
-/** The mirror of Debian that this machine uses. */
-async function mirror() {
-  const codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]
-  const format = '$(CODENAME) $(REPO_URI)'
-  const targets = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'])
-  const line = targets.split('\n').find((one) => one.startsWith(`${codename} `))
-  if (!line) throw new Skip('apt is configured with no mirror of Debian')
-  return line.split(' ')[1]
-}
-
-/** A tarball of the system. @param {string} suite */
-async function systemTarball(suite) {
-  const path = join(cacheFolder, 'debian', `${suite}-${process.arch}.tar`)
-  if (existsSync(path)) return path
-  mkdirSync(dirname(path), { recursive: true })
-  const part = `${path}.${process.pid}.part.tar`
-  try {
-    await run('mmdebstrap', ['--variant=minbase', suite, part, await mirror()], { timeout: 600 })
-  } catch (error) {
-    if (error instanceof Skip) throw error
-    if (error.code === 'ENOENT') throw new Skip('mmdebstrap was not found (apt-get install mmdebstrap)')
-    throw new Skip(`Debian's ${suite} cannot be had: ${error.message.trim().split('\n').at(-1)}`)
-  }
-  renameSync(part, path)
-  return path
-}
 
 async function debian(context, release) {
   if (process.getuid() !== 0) throw new Skip('chroot needs root')
