@@ -4,7 +4,8 @@
 //
 // bert-base's shape (or --shape qwen3: that of Qwen3-0.6B) with random weights, LoRA on all linear layers. Trials run in turns, each in a process of its own, after a
 // warm-up that does not count. The last line is JSON: medians of a step in milliseconds, peak memory beyond that of the process
-// before it in MiB, and the ratios. On a busy machine the processor's time (cpuTime) says more.
+// before it in MiB, and the ratios. On a busy machine the processor's time (cpuTime) says more, and most of all the median of
+// its ratios from pairs of steps in one process: `--pairs 20`, by one thread, because threads that wait for each other count as work.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -23,7 +24,7 @@ const { values } = parseArgs({
       rounds: number(3),
     },
     ...{ dtype: { type: 'string', default: 'float32' }, shape: { type: 'string', default: 'bert' } },
-    ...{ warmup: number(2), trial: { type: 'string' } },
+    ...{ warmup: number(2), pairs: number(0), trial: { type: 'string' } },
   },
 })
 const [rows, tokens, steps, rank, dropout] = ['rows', 'tokens', 'steps', 'rank', 'dropout'].map((name) =>
@@ -79,9 +80,8 @@ async function timed(work) {
 
 const peakMiB = () => process.resourceUsage().maxRSS / 1024
 
-async function train(adapter) {
-  loadAddon().runtime()
-  const before = peakMiB()
+/** A function that does one step. */
+async function makeStep(adapter) {
   const encoder = await makeEncoder(adapter)
   const trainer = new (loadAddon().Trainer)(encoder, {
     losses: [{ name: '', spec: { type: 'MultipleNegativesRankingLoss', scale: 20 } }],
@@ -93,7 +93,33 @@ async function train(adapter) {
     },
   })
   const batch = { ...batchOf(rows), columns: 2 }
-  const step = () => trainer.step(batch, { lr: 1e-4, report: true })
+  return () => trainer.step(batch, { lr: 1e-4, report: true })
+}
+
+async function cpuMs(work) {
+  const start = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(start)
+  return (user + system) / 1000
+}
+
+async function pairs(count) {
+  const steps = [await makeStep(true), await makeStep(false)]
+  for (const step of steps) await step()
+  const adapter = []
+  const whole = []
+  for (let i = 0; i < count; i++) {
+    adapter.push(await cpuMs(steps[0]))
+    whole.push(await cpuMs(steps[1]))
+  }
+  const ratio = median(adapter.map((ms, i) => ms / whole[i]))
+  return { ratio, adapter, whole }
+}
+
+async function train(adapter) {
+  loadAddon().runtime()
+  const before = peakMiB()
+  const step = await makeStep(adapter)
   for (let i = 0; i < Number(values.warmup); i++) await step()
   const times = []
   const { user } = process.cpuUsage()
@@ -131,6 +157,11 @@ function trial(name) {
 if (values.trial !== undefined) {
   const trials = { whole: () => train(false), adapter: () => train(true), encode }
   console.log(JSON.stringify(await trials[values.trial]()))
+} else if (Number(values.pairs) > 0) {
+  loadAddon().setThreads(1)
+  const { cpuKernels, threads } = loadAddon().runtime()
+  const found = await pairs(Number(values.pairs))
+  console.log(JSON.stringify({ rows, tokens, rank, dropout, dtype: values.dtype, cpuKernels, threads, ...found }))
 } else {
   const found = { whole: [], adapter: [] }
   for (let i = 0; i < Number(values.rounds); i++) {

@@ -10,6 +10,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <cmath>
+#include <utility>
 
 #include "core/device.h"
 #include "ops/cpu/products.h"
@@ -146,12 +147,13 @@ TEST(Product, AddendsOfParts) {
 
 // Views of wider matrices in every way that an adapter multiplies, on any number of threads.
 TEST(Product, NarrowSides) {
+  const std::vector<std::pair<int64_t, int64_t>> shapes = {{1, 32}, {7, 96}, {65, 33}, {403, 97}, {90, 802}};
   for (at::ScalarType type : {at::kFloat, at::kDouble}) {
     const bool own = type == at::kFloat && kernels::products<float>() != nullptr;
-    for (const Shape& shape : {Shape{1, 32}, {7, 96}, {65, 33}, {403, 97}, {90, 802}}) {
+    for (const auto& [tokens, in] : shapes) {
       for (int64_t rank : {1, 16, 33, 70}) {
-        const std::string what = std::string(c10::toString(type)) + " " + std::to_string(shape.tokens) + " x " +
-                                 std::to_string(shape.in) + ", rank " + std::to_string(rank);
+        const std::string what = std::string(c10::toString(type)) + " " + std::to_string(tokens) + " x " +
+                                 std::to_string(in) + ", rank " + std::to_string(rank);
         const auto wide = [&](int64_t rows, int64_t columns, uint64_t seed) {
           return random_tensor({rows, columns + 7}, type, seed).narrow(1, 3, columns);
         };
@@ -169,8 +171,8 @@ TEST(Product, NarrowSides) {
           expected.narrow(1, 2, b.size(1)) += product;
           expect_close(found[0].to(at::kDouble), expected, 1e-6 * static_cast<double>(a.size(1) + 1), what + way);
         };
-        const at::Tensor x = wide(shape.tokens, shape.in, 1), a = wide(rank, shape.in, 2);
-        const at::Tensor inner = wide(shape.tokens, rank, 3), b = wide(shape.in, rank, 4);
+        const at::Tensor x = wide(tokens, in, 1), a = wide(rank, in, 2);
+        const at::Tensor inner = wide(tokens, rank, 3), b = wide(in, rank, 4);
         check(x, a.t(), ", x a'");
         check(x, b, ", x b");
         check(inner.t(), x, ", inner' x");
