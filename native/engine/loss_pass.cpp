@@ -88,8 +88,8 @@ at::Tensor by_column(const at::Tensor& x_RD, int64_t columns) {
 }
 
 // No numbers, in the shape of an embedding for each row.
-at::Tensor sizes_of(const at::Tensor& vectors_TD, const PackedBatch& batch) {
-  return at::empty({1}, vectors_TD.options()).expand({batch.columns, batch.rows() / batch.columns, vectors_TD.size(1)});
+at::Tensor sizes_of(const at::Tensor& vectors_TD, int64_t columns, int64_t rows) {
+  return at::empty({1}, vectors_TD.options()).expand({columns, rows / columns, vectors_TD.size(1)});
 }
 
 }  // namespace
@@ -122,7 +122,8 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   const BatchTensors from = context.given != nullptr ? batch_tensors(*context.given, columns, master)
                                                      : batch_tensors(batch, master, embeddings_RD.device());
   const at::Tensor leaf_RD = leaves.add(embeddings_RD, with_grad);
-  LossInput input{.embeddings_CBD = needs.vectors ? sizes_of(leaf_RD, batch) : by_column(leaf_RD, columns),
+  const int64_t rows = static_cast<int64_t>(outputs.offsets.size()) - 1;
+  LossInput input{.embeddings_CBD = needs.vectors ? sizes_of(leaf_RD, columns, rows) : by_column(leaf_RD, columns),
                   .labels = from.labels,
                   .parameters = parameters,
                   .guide_CBG = from.guide_CBG,

@@ -4,6 +4,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <string>
@@ -31,17 +32,55 @@ at::Tensor Replicas::all_rows(const at::Tensor& own, int64_t columns) {
   return all.transpose(0, 1).flatten(0, 2);
 }
 
-at::Tensor Replicas::own_rows(const at::Tensor& all_RD, int64_t columns) const {
+at::Tensor Replicas::own_rows(const Network::Output& all, const at::Tensor& all_RD, int64_t columns) const {
   if (!all_RD.defined()) return all_RD;
-  return all_RD.view({columns, ranks_->size(), -1, all_RD.size(1)}).select(1, ranks_->rank()).flatten(0, 1);
+  const int64_t size = ranks_->size();
+  if (all.offsets.empty()) {
+    return all_RD.view({columns, size, -1, all_RD.size(1)}).select(1, ranks_->rank()).flatten(0, 1);
+  }
+  const int64_t rows = (static_cast<int64_t>(all.offsets.size()) - 1) / (columns * size);
+  std::vector<at::Tensor> pieces;
+  for (int64_t column = 0; column < columns; ++column) {
+    const int64_t first = (column * size + ranks_->rank()) * rows;
+    const int64_t begin = all.offsets[static_cast<size_t>(first)], end = all.offsets[static_cast<size_t>(first + rows)];
+    pieces.push_back(all_RD.narrow(0, begin, end - begin));
+  }
+  return at::cat(pieces);
+}
+
+// The same for rows of several vectors each. Ranks have different numbers of them, so they are sent behind one another
+// in memory for the most that a rank has.
+Network::Output Replicas::all_vectors(const Network::Output& own, int64_t columns) {
+  const auto rows = static_cast<int64_t>(own.offsets.size()) - 1;
+  const at::Tensor offsets = at::empty({rows + 1}, at::kInt);
+  std::copy(own.offsets.begin(), own.offsets.end(), offsets.mutable_data_ptr<int32_t>());
+  const at::Tensor all_offsets = ranks_->all_gather(offsets);
+  const at::Tensor count_K = all_offsets.select(1, rows).contiguous();
+  const auto* count = count_K.const_data_ptr<int32_t>();
+  const int64_t most = *std::max_element(count, count + ranks_->size());
+  const at::Tensor sent_TD = at::zeros({most, own.embeddings_RD.size(1)}, own.embeddings_RD.options());
+  sent_TD.narrow(0, 0, own.embeddings_RD.size(0)).copy_(own.embeddings_RD);
+  const at::Tensor all_KTD = ranks_->all_gather(sent_TD);
+  Network::Output out;
+  out.offsets = {0};
+  std::vector<at::Tensor> pieces;
+  for (int64_t column = 0; column < columns; ++column) {
+    for (int64_t rank = 0; rank < ranks_->size(); ++rank) {
+      const int32_t* of = all_offsets.const_data_ptr<int32_t>() + rank * (rows + 1) + column * (rows / columns);
+      for (int64_t row = 0; row < rows / columns; ++row)
+        out.offsets.push_back(out.offsets.back() + of[row + 1] - of[row]);
+      pieces.push_back(all_KTD[rank].narrow(0, of[0], of[rows / columns] - of[0]));
+    }
+  }
+  out.embeddings_RD = at::cat(pieces);
+  return out;
 }
 
 LossGradients Replicas::differentiate_all(const OwnedLoss& owned, LossContext context, const Network::Output& outputs,
                                           double scale) {
   const LossNeeds needs = owned.loss->needs();
-  check(!needs.layers && !needs.tokens && !needs.encoder && !needs.targets && !needs.decoder && !needs.vectors,
-        "ERR_NOT_IMPLEMENTED",
-        "gatherAcrossDevices is built for losses of one embedding for each text, and of nothing else of the model");
+  check(!needs.layers && !needs.tokens && !needs.encoder && !needs.targets && !needs.decoder, "ERR_NOT_IMPLEMENTED",
+        "gatherAcrossDevices is built for losses of embeddings, and of nothing else of the model");
   const PackedBatch& batch = context.batch;
   check(batch.text_ids.empty() && batch.lists.empty() && std::holds_alternative<std::monostate>(batch.labels),
         "ERR_NOT_IMPLEMENTED", "gatherAcrossDevices is not built for batches with labels, lists or numbers of texts");
@@ -55,9 +94,13 @@ LossGradients Replicas::differentiate_all(const OwnedLoss& owned, LossContext co
   }
   context.given = &tensors;
   Network::Output all;
-  all.embeddings_RD = all_rows(own_RD, batch.columns);
+  if (needs.vectors) {
+    all = all_vectors(outputs, batch.columns);
+  } else {
+    all.embeddings_RD = all_rows(own_RD, batch.columns);
+  }
   LossGradients found = differentiate(owned, context, all, scale);
-  found.outputs.embeddings_RD = own_rows(found.outputs.embeddings_RD, batch.columns);
+  found.outputs.embeddings_RD = own_rows(all, found.outputs.embeddings_RD, batch.columns);
   for (at::Tensor& parameter : found.parameters) {
     if (parameter.defined()) parameter = parameter * share();
   }

@@ -68,7 +68,9 @@ class Replicas {
 
  private:
   at::Tensor all_rows(const at::Tensor& own, int64_t columns);
-  at::Tensor own_rows(const at::Tensor& all_RD, int64_t columns) const;
+  Network::Output all_vectors(const Network::Output& own, int64_t columns);
+  // Those of this rank among rows, or vectors, in the order of `all`.
+  at::Tensor own_rows(const Network::Output& all, const at::Tensor& all_RD, int64_t columns) const;
   // Throws ERR_DISTRIBUTED on every rank where the weights differ.
   void compare_weights(TrainedSets& sets, int64_t step);
 

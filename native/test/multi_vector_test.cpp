@@ -172,19 +172,6 @@ TEST(TokenPooling, RefusesWhatIsNotFinite) {
 
 // ------------------------------------------------------------------------------------------------- modules and losses
 
-Config token_dense(double in, double out, bool residual) {
-  return Config::Object{{"type", text("Dense")},  {"input", text("token_embeddings")}, {"inFeatures", in},
-                        {"outFeatures", out},     {"activation", text("tanh")},        {"bias", residual},
-                        {"useResidual", residual}};
-}
-Config token_normalize() {
-  return Config::Object{{"type", text("Normalize")}, {"input", text("token_embeddings")}};
-}
-Config mask(const std::vector<double>& skipped) {
-  return Config::Object{{"type", text("MultiVectorMask")},
-                        {"skipIds", Config::Array(skipped.begin(), skipped.end())},
-                        {"skipsDocuments", true}};
-}
 Config token_pooling() {
   return Config::Object{{"type", text("HierarchicalTokenPooling")}, {"poolFactor", 1.5}};
 }
@@ -219,14 +206,14 @@ void check_network(const EncoderSpec& spec, const std::string& what) {
 }
 
 TEST(Differences, NetworkWithAVectorForEachToken) {
-  check_network(tiny_bert({token_dense(12, 5, true), mask({3}), token_normalize()}, "float64"), "Dense, mask");
+  check_network(tiny_bert({token_dense(12, 5, true), token_mask({3}), token_normalize()}, "float64"), "Dense, mask");
   check_network(tiny_bert({token_dense(12, 12, true), token_normalize()}, "float64"), "no mask");
-  check_network(tiny_bert({token_dense(12, 4, false), mask({}), token_normalize(), token_pooling()}, "float64"),
+  check_network(tiny_bert({token_dense(12, 4, false), token_mask({}), token_normalize(), token_pooling()}, "float64"),
                 "pooled");
 }
 
 TEST(MultiVector, HiddenTokensSeeTheOthersAndChangeNothingForThem) {
-  const EncoderSpec spec = tiny_bert({token_dense(12, 5, true), mask({}), token_normalize()});
+  const EncoderSpec spec = tiny_bert({token_dense(12, 5, true), token_mask({}), token_normalize()});
   const auto encoder = std::make_shared<Encoder>(spec);
   load_weights(*encoder, random_weights(*encoder, 1));
   const auto vectors = [&](const PackedBatch& batch) {
@@ -252,9 +239,9 @@ TEST(MultiVector, HiddenTokensSeeTheOthersAndChangeNothingForThem) {
 
 TEST(MultiVector, WhatDoesNotFitIsRefused) {
   expect_error("ERR_NOT_IMPLEMENTED", "not built in this place",
-               [] { Network network(tiny_bert({pooling({"mean"}), mask({})})); });
+               [] { Network network(tiny_bert({pooling({"mean"}), token_mask({})})); });
   expect_error("ERR_NOT_IMPLEMENTED", "not built in this place",
-               [] { Network network(tiny_bert({mask({}), pooling({"mean"})})); });
+               [] { Network network(tiny_bert({token_mask({}), pooling({"mean"})})); });
   expect_error("ERR_INVALID_MODEL", "at least 1 for the poolFactor", [] {
     Network network(tiny_bert({Config::Object{{"type", text("HierarchicalTokenPooling")}, {"poolFactor", 0.5}}}));
   });
@@ -262,7 +249,7 @@ TEST(MultiVector, WhatDoesNotFitIsRefused) {
   batch.attended = {9, 3, 7, 4};
   expect_error("ERR_INVALID_ARGUMENT", "1 to 5 attended tokens but found 9 at row 0",
                [&] { batch.validate(11, 2, 40); });
-  const auto encoder = std::make_shared<Encoder>(tiny_bert({token_dense(12, 5, true), mask({})}));
+  const auto encoder = std::make_shared<Encoder>(tiny_bert({token_dense(12, 5, true), token_mask({})}));
   expect_error("ERR_INVALID_ARGUMENT", "CoSENTLoss compares one embedding",
                [&] { Trainer trainer(encoder, spec_of(loss_of("CoSENTLoss"))); });
   expect_error("ERR_INVALID_ARGUMENT", "compares the vectors of all tokens",

@@ -48,6 +48,7 @@ PackedBatch part_of(const PackedBatch& whole, int64_t rank, int64_t size) {
       out.ids.insert(out.ids.end(), whole.ids.begin() + begin, whole.ids.begin() + end);
       out.token_types.insert(out.token_types.end(), whole.token_types.begin() + begin, whole.token_types.begin() + end);
       out.offsets.push_back(out.offsets.back() + end - begin);
+      if (!whole.queries.empty()) out.queries.push_back(whole.queries[row]);
     }
   }
   const auto cut = [&](const auto& labels) {
@@ -79,7 +80,12 @@ std::vector<std::string> in_threads(int64_t size, const std::function<void(int64
 
 void with_ranks(int64_t size, const std::function<void(const std::shared_ptr<Collective>&)>& work) {
   const int64_t port = free_port();
-  const auto failures = in_threads(size, [&](int64_t rank) { work(Collective::join(member(rank, size, port))); });
+  const auto failures = in_threads(size, [&](int64_t rank) {
+    const auto ranks = Collective::join(member(rank, size, port));
+    // Who ends at once would end while others still connect.
+    ranks->barrier();
+    work(ranks);
+  });
   for (const std::string& failure : failures) EXPECT_EQ(failure, "");
 }
 

@@ -31,12 +31,15 @@ struct Case {
   int64_t accumulated = 1;    // batches to a step: the same one again
   bool queued = false;        // a GPU's kind of step, on the CPU
   bool scales = false;        // the losses, as in float16
+  bool vectors = false;       // one for each token
 };
 
 std::shared_ptr<Encoder> encoder_for(const Case& c, const std::string& dtype) {
   Config::Object config{{"hidden_dropout_prob", 0.2}, {"attention_probs_dropout_prob", 0.2}};
   for (const auto& [key, value] : c.model) config[key] = value;
-  auto encoder = std::make_shared<Encoder>(tiny_bert({pooling({"mean"}), dense(c.width, 6, "tanh")}, dtype, config));
+  const std::vector<Config> pooled = {pooling({"mean"}), dense(c.width, 6, "tanh")};
+  const std::vector<Config> by_token = {token_dense(c.width, 6, false), token_mask({3}), token_normalize()};
+  auto encoder = std::make_shared<Encoder>(tiny_bert(c.vectors ? by_token : pooled, dtype, config));
   load_weights(*encoder, random_weights(*encoder, 1));
   return encoder;
 }
@@ -104,13 +107,18 @@ std::vector<Case> cases() {
   StepOptions chunked = kGradientsOnly;
   chunked.mini_batch_rows = 3;
   const Config ranking = loss_of("MultipleNegativesRankingLoss");
+  const Config late = loss_of("MultiVector.MultiVectorMultipleNegativesRankingLoss", {{"scale", 5.0}});
+  PackedBatch tokens = pairs;
+  tokens.queries = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
   return {{loss_of("CosineSimilarityLoss"), scored},
           {loss_of("SoftmaxLoss", {{"numLabels", 3.0}}), classified},
           {loss_of("CosineSimilarityLoss"), scored, false, chunked},
           {ranking, pairs, true},
           {ranking, pairs, true, chunked},
           wide({ranking, pairs, true}),
-          wide({.loss = ranking, .batch = pairs, .gathers = true, .options = chunked, .accumulated = 2})};
+          wide({.loss = ranking, .batch = pairs, .gathers = true, .options = chunked, .accumulated = 2}),
+          {.loss = late, .batch = tokens, .gathers = true, .vectors = true},
+          {.loss = late, .batch = tokens, .gathers = true, .options = chunked, .vectors = true}};
 }
 
 // A token table of which a batch reads a small part.

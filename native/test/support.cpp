@@ -157,6 +157,20 @@ Config dense(double in, double out, const std::string& activation, bool bias) {
                         {"activation", text(activation)}};
 }
 
+Config token_dense(double in, double out, bool residual) {
+  return Config::Object{{"type", text("Dense")},  {"input", text("token_embeddings")}, {"inFeatures", in},
+                        {"outFeatures", out},     {"activation", text("tanh")},        {"bias", residual},
+                        {"useResidual", residual}};
+}
+Config token_normalize() {
+  return Config::Object{{"type", text("Normalize")}, {"input", text("token_embeddings")}};
+}
+Config token_mask(const std::vector<double>& skipped) {
+  return Config::Object{{"type", text("MultiVectorMask")},
+                        {"skipIds", Config::Array(skipped.begin(), skipped.end())},
+                        {"skipsDocuments", true}};
+}
+
 Config normalize() {
   return Config::Object{{"type", text("Normalize")}};
 }

@@ -53,6 +53,10 @@ EncoderSpec tiny_bert(const std::vector<Config>& modules, const std::string& dty
                       const Config::Object& changes = {});
 Config pooling(const std::vector<std::string>& modes, bool include_prompt = true);
 Config dense(double in, double out, const std::string& activation, bool bias = true);
+// Over token embeddings.
+Config token_dense(double in, double out, bool residual);
+Config token_normalize();
+Config token_mask(const std::vector<double>& skipped);
 Config normalize();
 
 // Config takes no const char*, which would become a boolean.

@@ -1,5 +1,6 @@
 import test from 'ava'
 import * as losses from '../../lib/losses/index.js'
+import * as multiVectorLosses from '../../lib/losses/multi-vector/index.js'
 
 test('specs carry the defaults of sentence-transformers', (t) => {
   t.deepEqual(new losses.MultipleNegativesRankingLoss().spec(), {
@@ -70,6 +71,8 @@ test('the ranking losses see all processes on request', (t) => {
     losses.MultipleNegativesSymmetricRankingLoss,
     losses.CachedMultipleNegativesSymmetricRankingLoss,
     losses.SparseMultipleNegativesRankingLoss,
+    multiVectorLosses.MultiVectorMultipleNegativesRankingLoss,
+    multiVectorLosses.CachedMultiVectorMultipleNegativesRankingLoss,
   ]) {
     t.is(new Loss().requirements.gathers, undefined)
     const loss = new Loss({ gatherAcrossDevices: true })

@@ -20,7 +20,6 @@ export const OPTIONS = {
 
 export const NOT_BUILT = {
   scoreMiniBatchSize: { harmless: [null] },
-  gatherAcrossDevices: { harmless: [false] },
   ...CACHING_NOT_BUILT,
 }
 

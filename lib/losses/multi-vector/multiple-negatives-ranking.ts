@@ -1,5 +1,5 @@
 import type { LossSpec } from '../../native/types.js'
-import { choice, type OptionTable, positive } from '../../options/kinds.js'
+import { choice, flag, type OptionTable, positive } from '../../options/kinds.js'
 import type { LossRequirements } from '../loss.js'
 import {
   type MultiVectorLoss,
@@ -19,11 +19,14 @@ export interface MultiVectorMultipleNegativesRankingLossOptions extends ScoreOpt
   /** How queries and documents are compared: MaxSim, MaxSim divided by the number of the query's vectors, or XTR. Default
    * `colbert_scores`. */
   similarityFct?: (typeof SCORES)[number]
+  /** With several processes: the documents of all of them are candidates, as if one process had the whole batch. Default false. */
+  gatherAcrossDevices?: boolean
 }
 
 export const OPTIONS = {
   scale: positive(1),
   similarityFct: choice(SCORES, 'colbert_scores'),
+  gatherAcrossDevices: flag(false),
   ...SCORE_OPTIONS,
 } satisfies OptionTable<MultiVectorMultipleNegativesRankingLossOptions>
 
@@ -31,7 +34,6 @@ export const OPTIONS = {
 export const NOT_BUILT = {
   miniBatchSize: { harmless: [null], instead: 'CachedMultiVectorMultipleNegativesRankingLoss has it' },
   scoreMiniBatchSize: { harmless: [null] },
-  gatherAcrossDevices: { harmless: [false] },
 }
 
 /**
@@ -54,21 +56,25 @@ export const NOT_BUILT = {
  */
 export class MultiVectorMultipleNegativesRankingLoss implements MultiVectorLoss {
   readonly type: string = 'MultiVectorMultipleNegativesRankingLoss'
-  readonly requirements: LossRequirements = {
-    minColumns: 2,
-    maxColumns: Number.POSITIVE_INFINITY,
-    labels: 'none',
-    inBatchNegatives: true,
-  }
+  readonly requirements: LossRequirements
   readonly scale: number
   readonly similarityFct: (typeof SCORES)[number]
+  readonly gatherAcrossDevices: boolean
   readonly #topK: number
 
   constructor(...args: VectorLossArguments<MultiVectorMultipleNegativesRankingLossOptions>) {
     const options = vectorLossOptions(this, args, OPTIONS, NOT_BUILT)
     this.scale = options.scale
     this.similarityFct = options.similarityFct
+    this.gatherAcrossDevices = options.gatherAcrossDevices
     this.#topK = options.topK
+    this.requirements = {
+      minColumns: 2,
+      maxColumns: Number.POSITIVE_INFINITY,
+      labels: 'none',
+      inBatchNegatives: true,
+      ...(this.gatherAcrossDevices && { gathers: true }),
+    }
   }
 
   get readsVectors(): true {
