@@ -1,6 +1,7 @@
 // Queries inside of training steps and of other encodes: who runs when, what cancels, and that no bit changes.
 #include "binding/executor.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -8,6 +9,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -175,7 +177,15 @@ TEST(Executor, DroppedAndCancelledJobsDoNotRunAndFreeWhatTheyHold) {
   Owner owner, other;
   std::mutex gate;
   gate.lock();
-  owner.submit([&] { const std::lock_guard wait(gate); }, {});
+  std::atomic<bool> has_begun = false;
+  owner.submit(
+      [&] {
+        has_begun = true;
+        const std::lock_guard wait(gate);
+      },
+      {});
+  // Queries would go first otherwise.
+  while (!has_begun) std::this_thread::yield();
   bool ran = false;
   auto held = std::make_shared<int>(1);
   const std::weak_ptr<int> seen = held;
