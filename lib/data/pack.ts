@@ -74,6 +74,13 @@ export function selectRows<T extends Tokenized & { tokenTypes?: Int32Array; atte
   }
 }
 
+/** The rows `start` … `end` - 1, without a copy of their tokens. */
+export function sliceRows({ ids, offsets }: Tokenized, start: number, end: number): Tokenized {
+  const from = offsets[start]!
+  const own = offsets.subarray(start, end + 1)
+  return { ids: ids.subarray(from, offsets[end]), offsets: from === 0 ? own : own.map((offset) => offset - from) }
+}
+
 /** Several tokenised lists as one, in order. */
 export function concatTokenized(parts: readonly Tokenized[]): Tokenized {
   const offsets = new Int32Array(parts.reduce((sum, part) => sum + part.offsets.length - 1, 1))

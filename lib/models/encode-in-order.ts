@@ -1,3 +1,4 @@
+import { sliceRows } from '../data/pack.js'
 import { TimeSlice } from '../data/time-slice.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { fromNative } from '../errors.js'
@@ -5,10 +6,8 @@ import type { NativeEncoder } from '../native/types.js'
 import type { Priority } from './batcher.js'
 import { throwIfAborted } from './encode.js'
 import { InFlight } from './in-flight.js'
-import { JOB_TOKENS, planInOrder, QUERY_JOB_TOKENS } from './plan-jobs.js'
+import { JOB_TOKENS, planInOrder } from './plan-jobs.js'
 
-/** Jobs of a call that are under way at once. */
-const JOBS_IN_FLIGHT = 3
 /** Texts tokenised at a time: about as many short ones as fill a job. */
 const SLICE = 1024
 
@@ -42,17 +41,17 @@ export interface InOrderRequest {
 export async function encodeInOrder(request: InOrderRequest): Promise<void> {
   const { encoder, tokenizer, texts, prompt, out, signal, onDone } = request
   const { batchSize = Number.POSITIVE_INFINITY, priority = 'bulk' } = request
-  const { maxBatchTokens: maxTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
+  const { maxBatchTokens: maxTokens = JOB_TOKENS[priority] } = request
   // Once: whoever sets it while this runs means later calls.
   const { maxSeqLength } = tokenizer
   const width = out.length / texts.length
-  const jobs = new InFlight(JOBS_IN_FLIGHT)
+  const jobs = new InFlight()
   const time = new TimeSlice()
   let done = 0
   try {
     for (let start = 0; start < texts.length; start += SLICE) {
       const slice = texts.slice(start, start + SLICE)
-      const { ids, offsets } = await tokenizer.encodeAll(
+      const tokens = await tokenizer.encodeAll(
         prompt === '' ? slice : slice.map((text) => prompt + text),
         maxSeqLength,
         {
@@ -61,17 +60,9 @@ export async function encodeInOrder(request: InOrderRequest): Promise<void> {
           allowEmpty: request.zerosWhenEmpty === true,
         },
       )
-      for (const [first, end] of planInOrder(offsets, { batchSize, maxTokens })) {
+      for (const [first, end] of planInOrder(tokens.offsets, { batchSize, maxTokens })) {
         throwIfAborted(signal)
-        const from = offsets[first]!
-        const batch = {
-          ids: ids.subarray(from, offsets[end]!),
-          offsets:
-            from === 0
-              ? offsets.subarray(first, end + 1)
-              : offsets.slice(first, end + 1).map((offset) => offset - from),
-          columns: 1,
-        }
+        const batch = { ...sliceRows(tokens, first, end), columns: 1 }
         const rows = out.subarray((start + first) * width, (start + end) * width)
         await jobs.add(async () => {
           try {

@@ -1,4 +1,4 @@
-import { selectRows } from '../data/pack.js'
+import { sliceRows, type Tokenized } from '../data/pack.js'
 import { TimeSlice } from '../data/time-slice.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { SentenceTorchError } from '../errors.js'
@@ -7,10 +7,8 @@ import type { NativeEncoder } from '../native/types.js'
 import { batcherOf, type JobOutput, type JobSettings, type Priority, type Rows } from './batcher.js'
 import { DistinctTexts } from './distinct.js'
 import { InFlight } from './in-flight.js'
-import { JOB_TOKENS, planJobs, QUERY_JOB_TOKENS } from './plan-jobs.js'
+import { JOB_TOKENS, planJobs } from './plan-jobs.js'
 
-/** Jobs of a call that are under way at once. */
-const JOBS_IN_FLIGHT = 3
 /** A call with no more texts and tokens than these is a query, unless it says otherwise. */
 export const QUERY_TEXTS = 8
 const QUERY_TOKENS = 1024
@@ -100,23 +98,16 @@ export async function encodeTexts({ tokenizer, texts, prompt, ...request }: Enco
 }
 
 /** {@link encodeTexts} for rows of tokens that are there already. */
-export async function encodeTokens({ tokens, ...request }: EncodeSettings & { tokens: Rows }): Promise<void> {
+export async function encodeTokens({ tokens, ...request }: EncodeSettings & { tokens: Tokenized }): Promise<void> {
   const count = tokens.offsets.length - 1
-  const rowsOf = (start: number, end: number) =>
-    end - start === count
-      ? tokens
-      : selectRows(
-          tokens,
-          Array.from({ length: end - start }, (_, i) => start + i),
-        )
-  await encodeRows({ ...request, count, tokenize: async (start, end) => rowsOf(start, end) })
+  await encodeRows({ ...request, count, tokenize: async (start, end) => sliceRows(tokens, start, end) })
 }
 
 /** {@link encodeTexts} for rows that the caller makes. */
 export async function encodeRows(request: RowsRequest): Promise<void> {
   const { count, signal } = request
   const batcher = batcherOf(request.encoder)
-  const jobs = new InFlight(JOBS_IN_FLIGHT)
+  const jobs = new InFlight()
   const slice = new TimeSlice()
   let done = 0
   let size = FIRST_SLICE
@@ -182,7 +173,7 @@ function settingsOf(request: RowsRequest, tokens: Rows): JobSettings {
   const { output, batchSize, promptLength, count, route, tokenDimension, activeDims, maxRows, isQuery } = request
   const isShort = count <= QUERY_TEXTS && tokens.ids.length <= QUERY_TOKENS
   const { priority = isShort ? 'query' : 'bulk' } = request
-  const { maxBatchTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
+  const { maxBatchTokens = JOB_TOKENS[priority] } = request
   const limits = { batchSize, maxTokens: maxBatchTokens, maxRows }
   return { output, priority, promptLength, ...limits, route, tokenDimension, activeDims, isQuery }
 }

@@ -1,12 +1,13 @@
-/** At most `limit` jobs at a time; after a failure no further one begins. */
+/** Jobs of a call that are under way at once. */
+const LIMIT = 3
+
+/** A few jobs at a time; after a failure no further one begins. */
 export class InFlight {
   private readonly running = new Set<Promise<void>>()
   private failure: { error: unknown } | undefined
 
-  constructor(private readonly limit: number) {}
-
   async add(job: () => Promise<void>): Promise<void> {
-    while (this.running.size >= this.limit) await Promise.race(this.running)
+    while (this.running.size >= LIMIT) await Promise.race(this.running)
     this.throwFailure()
     const run: Promise<void> = job()
       .catch((error: unknown) => {

@@ -1,7 +1,8 @@
-/** Tokens of a job at most, unless the caller says otherwise; a longer row is a job alone. */
-export const JOB_TOKENS = 16 * 1024
-/** The same for queries, so that they wait little for each other. */
-export const QUERY_JOB_TOKENS = 2048
+/**
+ * Tokens of a job at most, unless the caller says otherwise; a longer row is a job alone. Queries have fewer, so that they wait little for
+ * each other.
+ */
+export const JOB_TOKENS = { query: 2048, bulk: 16 * 1024 } as const
 /**
  * Tokens that a job may hold whatever `batchSize` says: as many as four long texts. Short texts are not computed in small
  * pieces then: in bf16, 32 sentences a job took a tenth longer than 128.
