@@ -1,7 +1,7 @@
 /** Several processes of the same command on this machine, which train together. */
 import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { freePort } from '../io/free-port.js'
 import { Interruption, type Io } from './io.js'
 
 /** A line of output never waits longer for its end than the process does. */
@@ -81,14 +81,3 @@ export async function launch(count: number, args: readonly string[], io: Io): Pr
 }
 
 const PATIENCE_MILLISECONDS = 15_000
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

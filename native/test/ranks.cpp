@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <random>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -13,16 +14,22 @@
 
 namespace st::test {
 
+// Below the ports that systems give to connections by themselves: one of these may be taken again before it is used.
 int64_t free_port() {
-  const int listener = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  EXPECT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(listener);
-  return ntohs(address.sin_port);
+  std::random_device random;
+  std::uniform_int_distribution<int> ports(10000, 32767);
+  for (int i = 0; i < 100; ++i) {
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<uint16_t>(ports(random)));
+    const bool is_free = bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    close(listener);
+    if (is_free) return ntohs(address.sin_port);
+  }
+  ADD_FAILURE() << "no port is free";
+  return 0;
 }
 
 CollectiveSpec member(int64_t rank, int64_t size, int64_t port) {

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { packageRoot } from '#system'
+import { freePort } from '../../lib/io/free-port.js'
 import type { RankRequest } from '../helpers/rank-worker.js'
-import { type Change, freePort, start, trainRanks } from '../helpers/ranks.js'
+import { type Change, start, trainRanks } from '../helpers/ranks.js'
 import { tinyFolder } from '../helpers/tiny-folder.js'
 
 const root = mkdtempSync(join(tmpdir(), 'sentence-torch-'))

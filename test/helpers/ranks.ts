@@ -1,18 +1,10 @@
 // Starts several processes that train together (rank-worker.ts).
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../lib/io/free-port.js'
 import type { RankAnswer, RankRequest } from './rank-worker.js'
 
 export const WORKER = fileURLToPath(new URL('rank-worker.js', import.meta.url))
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 export interface Ended extends RankAnswer {
   code: number | null

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Random } from '../../lib/data/random.js'
+import { freePort } from '../../lib/io/free-port.js'
 import type { RankAnswer, RankRequest } from '../helpers/rank-worker.js'
-import { freePort, trainRanks, WORKER } from '../helpers/ranks.js'
+import { trainRanks, WORKER } from '../helpers/ranks.js'
 import { tinyFolder } from '../helpers/tiny-folder.js'
 
 const { values } = parseArgs({
