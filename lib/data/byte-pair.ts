@@ -2,17 +2,22 @@ import type { IdBuffer } from './id-buffer.js'
 import { KeptIds } from './kept-ids.js'
 import { tokenFinder } from './tokenizer/added-finder.js'
 import type { AddedToken, Block, TokenizerJson } from './tokenizer/blocks.js'
-import { byteCharacters, characters } from './tokenizer/byte-level.js'
+import { byteCharacters, byteSymbols, characters } from './tokenizer/byte-level.js'
 import { BytePairs } from './tokenizer/byte-pairs.js'
 import type { FastEncoder } from './tokenizer/fast-encoder.js'
 import { kindOf } from './tokenizer/models.js'
 import { makePreTokenizer } from './tokenizer/pre-tokenizers.js'
+import { safeCuts } from './tokenizer/safe-cuts.js'
 import { gpt2Words, type WordScanner, wordScanner } from './tokenizer/word-scanners.js'
 import { hashOfPart } from './unit-hash.js'
 
 /** Normalisers that treat the text on both sides of a space separately. */
 const localNormalizers = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'StripAccents']
-/** Limit of bytes in a word for which memory is reused. */
+/** Of those, the ones that never leave white space, or nothing, of another character: ´ becomes a space and a mark in NFKC. */
+const plainNormalizers = ['NFC', 'NFD', 'Lowercase']
+/** Matches a space after a character that is not white space: a word ends there. */
+const wordEnds = /(?<=\P{White_Space}) /gu
+/** Limit of symbols in a word for which memory is reused. */
 const USUAL = 256
 
 /**
@@ -23,8 +28,6 @@ const USUAL = 256
  * between the tokens.
  */
 export class BytePairEncoder implements FastEncoder {
-  /** Matches a space after a character that is not white space: a word ends there. */
-  readonly cuts = /(?<=\P{White_Space}) /gu
   private readonly kept = new KeptIds()
   /** For each byte, the id of its character; undefined where the vocabulary lacks one. */
   private readonly byteIds: Int32Array | undefined
@@ -34,6 +37,7 @@ export class BytePairEncoder implements FastEncoder {
     private readonly model: BytePairs,
     private readonly wordEnd: WordScanner,
     private readonly addsSpace: boolean,
+    readonly cuts: RegExp | undefined,
     private readonly normalize: (text: string) => string,
     private readonly holdsAdded: (text: string) => boolean,
     private readonly holdsNormalized: (text: string) => boolean,
@@ -49,7 +53,7 @@ export class BytePairEncoder implements FastEncoder {
    */
   static for(json: TokenizerJson, normalize: (text: string) => string): BytePairEncoder | undefined {
     const { model, normalizer, pre_tokenizer, added_tokens } = json
-    if (!model || kindOf(model) !== 'BPE' || !isLocal(normalizer)) return undefined
+    if (!model || kindOf(model) !== 'BPE' || !consistsOf(localNormalizers, normalizer)) return undefined
     // Throws for a pre-tokenizer that cannot be built, and names the fault.
     makePreTokenizer(pre_tokenizer)
     const words = wordsOf(pre_tokenizer)
@@ -60,6 +64,7 @@ export class BytePairEncoder implements FastEncoder {
       new BytePairs(model),
       words.end,
       words.addsSpace,
+      consistsOf(plainNormalizers, normalizer) ? wordEnds : safeCuts(json, tokens),
       normalize,
       finder(tokens.filter((token) => !token.normalized).map(({ content }) => content)),
       finder(tokens.filter((token) => token.normalized).map(({ content }) => normalize(content))),
@@ -99,30 +104,33 @@ export class BytePairEncoder implements FastEncoder {
       const hash = hashOfPart(whole, at, stop)
       if (!kept.append(ids, whole, at, stop, hash)) {
         const start = ids.length
-        this.appendNew(whole.slice(at, stop), ids)
+        this.appendNew(whole, at, stop, ids)
         kept.keep(ids, start, whole, at, stop, hash)
       }
       at = stop
     }
   }
 
-  private appendNew(word: string, ids: IdBuffer): void {
+  private appendNew(text: string, start: number, end: number, ids: IdBuffer): void {
     const { model, byteIds } = this
-    const id = byteIds && model.keepsTokens ? model.find(byteCharacters(word)) : undefined
-    if (id !== undefined) ids.push(id)
-    else if (!byteIds) model.appendNew(byteCharacters(word), ids)
-    else {
-      const bytes = Buffer.from(word)
-      const symbols = bytes.length <= USUAL ? this.symbols : new Int32Array(bytes.length)
-      for (let i = 0; i < bytes.length; i++) symbols[i] = byteIds[bytes[i]!]!
-      model.appendMerged(symbols, bytes.length, ids)
+    if (!byteIds) {
+      model.appendNew(byteCharacters(text.slice(start, end)), ids)
+      return
     }
+    const id = model.keepsTokens ? model.find(byteCharacters(text.slice(start, end))) : undefined
+    if (id !== undefined) {
+      ids.push(id)
+      return
+    }
+    const room = 3 * (end - start)
+    const symbols = room <= USUAL ? this.symbols : new Int32Array(room)
+    model.appendMerged(symbols, byteSymbols(text, start, end, byteIds, symbols), ids)
   }
 }
 
-function isLocal(block: Block | null): boolean {
-  if (block?.type === 'Sequence') return (block.normalizers as Block[]).every(isLocal)
-  return block === null || localNormalizers.includes(block.type)
+function consistsOf(types: readonly string[], block: Block | null): boolean {
+  if (block?.type === 'Sequence') return (block.normalizers as Block[]).every((one) => consistsOf(types, one))
+  return block === null || types.includes(block.type)
 }
 
 /** Whether pre-tokenization is one split into words and one into bytes; and where words end. */

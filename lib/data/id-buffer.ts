@@ -23,6 +23,11 @@ export class IdBuffer {
     this.ids[this.end++] = id
   }
 
+  /** The id at an index below `length`. */
+  at(index: number): number {
+    return this.ids[index]!
+  }
+
   /** A copy of the ids from `start` on. */
   from(start: number): number[] {
     const ids: number[] = []

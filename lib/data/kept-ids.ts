@@ -67,7 +67,7 @@ export class KeptIds {
     const { entries, units } = this
     entries[entry] = this.unitsEnd
     entries[entry + 1] = length
-    entries[entry + 2] = this.idOf(ids.from(first))
+    entries[entry + 2] = this.idOf(ids, first)
     for (let i = start; i < end; i++) units[this.unitsEnd++] = text.charCodeAt(i)
     this.place(hash, entry)
   }
@@ -90,11 +90,12 @@ export class KeptIds {
     }
   }
 
-  /** What an entry has for these ids. */
-  private idOf(ids: readonly number[]): number {
-    if (ids.length === 1 && ids[0]! >= 0) return ids[0]!
-    const place = this.several.push(ids.length) - 1
-    this.several.push(...ids)
+  /** What an entry has for the ids from `first` on. */
+  private idOf(ids: IdBuffer, first: number): number {
+    const count = ids.length - first
+    if (count === 1 && ids.at(first) >= 0) return ids.at(first)
+    const place = this.several.push(count) - 1
+    for (let i = first; i < ids.length; i++) this.several.push(ids.at(i))
     return -1 - place
   }
 

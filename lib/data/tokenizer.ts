@@ -7,7 +7,8 @@ import { concatTokenized, type Tokenized } from './pack.js'
 import { checkPostProcessor, specialTokens } from './special-tokens.js'
 import { checkNotEmpty, checkStrings, nameOfText, TextError, withNames } from './text-errors.js'
 import { TimeSlice } from './time-slice.js'
-import type { TokenizerJson } from './tokenizer/blocks.js'
+import { checkAddedTokens } from './tokenizer/added-tokens.js'
+import type { AddedToken, TokenizerJson } from './tokenizer/blocks.js'
 import { cleanUp, type Decoder, makeDecoder } from './tokenizer/decoders.js'
 import { appendParts, type FastEncoder, fastEncoder } from './tokenizer/fast.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
@@ -100,6 +101,7 @@ export class Tokenizer {
     const normalize = makeNormalizer(json.normalizer)
     const lowersFirst = options.doLowerCase === true && !lowers(json.normalizer)
     this.normalize = lowersFirst ? (text) => normalize(lowerByCharacter(text)) : normalize
+    checkAddedTokens(json.added_tokens as readonly AddedToken[], this.normalize)
     this.fast = fastEncoder(json, this.normalize)
     // Built here, so that faults of tokenizer.json are reported when it is loaded.
     if (!this.fast) this.pipeline()

@@ -13,7 +13,7 @@ import { checkLoadOptions } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
 import { loadRouterParts } from './router/load.js'
 import { withMaxSeqLength } from './router/networks.js'
-import { filled, makeTokenizer, type Parts, startEngine } from './start-engine.js'
+import { filled, makeTokenizer, once, type Parts, startEngine } from './start-engine.js'
 import type { LoadOptions, ModelOptions } from './types.js'
 import { WeightFiles } from './weights.js'
 
@@ -33,15 +33,14 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   const read = await readModelFolder(path, getAddon, options.pooling, adapter?.base.path)
   const folder = withOptions(read, options)
   if (folder.router) return loadRouterParts(getAddon, folder, folder.router, id, options)
-  const tokenizer = makeTokenizer(folder)
-  throwIfAborted(signal, what)
   const weights = await WeightFiles.open(read, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
     const engine = startEngine(getAddon(), folder, weights.hasPooler, options)
     return await filled(engine.encoder, async () => {
-      const { names } = await weights.load(engine.encoder, [], signal)
-      const parts = { ...engine, tokenizer, folder, names, id }
+      const tokenizer = once(() => makeTokenizer(folder))
+      const { names } = await weights.load(engine.encoder, [], signal, tokenizer)
+      const parts = { ...engine, tokenizer: tokenizer(), folder, names, id }
       return adapter ? withAdapter(parts, path, adapter) : parts
     })
   } finally {

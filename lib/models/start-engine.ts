@@ -25,6 +25,15 @@ export async function filled<T>(encoder: NativeEncoder, fill: () => Promise<T>):
   }
 }
 
+/** What `make` gives: it is called once, when the value is asked for first. */
+export function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
 /** Sets the threads, and chooses device and dtype. */
 export function chooseMachine(
   addon: NativeAddon,

@@ -143,6 +143,7 @@ export class WeightFiles {
    * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves. Heads of other tasks and
    * layers that the model does not have are left out, with one warning.
    * @param mayLack names of tensors that the files need not have; the engine keeps its values of those.
+   * @param meanwhile is called while the engine gets memory for all weights, which takes a large model some tenths of a second
    * @returns the names of the files, and of `mayLack` those that they do not have
    * @throws SentenceTorchError ERR_INVALID_TENSORS: one error that lists all that is missing, unknown or unfit; the engine
    * adds values that are not finite; ERR_ABORTED
@@ -151,6 +152,7 @@ export class WeightFiles {
     encoder: WeightReceiver,
     mayLack: readonly string[] = [],
     signal?: AbortSignal,
+    meanwhile?: () => void,
   ): Promise<{ names: StoredNames; missing: string[] }> {
     this.prepare(encoder, mayLack)
     // While the engine copies one buffer the next ranges are read into the other: a large one would be new memory all over.
@@ -165,12 +167,13 @@ export class WeightFiles {
         loading = encoder.load(entries, last)
         // It is awaited later, or never when reading fails first.
         loading.catch(() => {})
+        if (i === 0) meanwhile?.()
       }
       await loading
     } catch (error) {
       // The engine may still be reading from the buffers.
       await loading.catch(() => {})
-      throw fromNative(error, 'Encoder.load')
+      throw error instanceof SentenceTorchError ? error : fromNative(error, 'Encoder.load')
     }
     return { names: this.names(), missing: mayLack.filter((name) => !this.tensors.has(name)) }
   }

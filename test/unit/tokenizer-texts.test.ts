@@ -1,5 +1,6 @@
 import test from 'ava'
 import { PairTokenizer } from '../../lib/data/pairs.js'
+import { tokenFinder } from '../../lib/data/tokenizer/added-finder.js'
 import { makeNormalizer } from '../../lib/data/tokenizer/normalizers.js'
 import { Tokenizer } from '../../lib/data/tokenizer.js'
 import { wordPieceTokenizer } from '../helpers/word-piece.js'
@@ -47,6 +48,59 @@ test('an error in one text names the text, here, in a thread and among pairs', a
   await t.throwsAsync(pairs.encode(['a', 'a'], ['word', 'b']), { message: /^the second text of pair 1 \("b"\)/ })
   await t.throwsAsync(pairs.encode(['a', 'b'], ['word', 'b']), { message: /^the first text of pair 1 \("b"\)/ })
   await tokenizer.dispose()
+})
+
+test('texts that hold an added token are found, whatever others begin with the same characters', (t) => {
+  const tokens = ['<s>', '<mask>', '</s>', '[PAD]', '[', '  ', '\u{1f600}']
+  const holds = tokenFinder(tokens)!
+  for (const token of tokens) {
+    t.true(holds(token), token)
+    t.true(holds(`a ${token} b`), token)
+  }
+  for (const text of ['', 'a b', '<', '< s>', '<ma sk>', '/s>', ']', '\ud83d', '\u{1f601}']) t.false(holds(text), text)
+  t.is(tokenFinder(['a', '']), undefined)
+  t.false(tokenFinder([])!('a'))
+})
+
+/** A tokenizer without words, whose added tokens have the ids from 1 on. */
+function addedOnly(tokens: readonly object[], blocks: object = {}): Tokenizer {
+  const flags = { special: false, normalized: false, single_word: false, lstrip: false, rstrip: false }
+  const added_tokens = tokens.map((token, i) => ({ id: i + 1, ...flags, ...token }))
+  const model = { type: 'WordLevel', vocab: { '[UNK]': 0 }, unk_token: '[UNK]' }
+  return Tokenizer.fromFiles({ model, added_tokens, ...blocks }, fast, { maxSeqLength: 100 })
+}
+
+// Values of Python's tokenizers 0.23.3.
+test('an added token of white space that the token before has taken has no id if it takes white space on its left', (t) => {
+  const spaces = addedOnly([{ content: '  ', lstrip: true, rstrip: true }])
+  t.deepEqual([...spaces.encode(['a       b', 'a     b']).ids], [0, 1, 0, 0, 1, 0])
+  const right = addedOnly([{ content: ' ', rstrip: true }])
+  t.deepEqual([...right.encode(['a       b']).ids], [0, 1, 1, 1, 1, 1, 1, 1, 0])
+  const two = addedOnly([
+    { content: 'x', rstrip: true },
+    { content: ' y', lstrip: true },
+  ])
+  t.deepEqual([...two.encode(['x yz', 'x   y z']).ids], [1, 2, 0, 1, 2, 0])
+  const more = [{ content: 'x', rstrip: true }, { content: ' y' }, { content: '  ' }, { content: '\n', rstrip: true }]
+  t.deepEqual([...addedOnly(more).encode(['x \n\n y z', 'x   \n']).ids], [1, 4, 4, 2, 0, 1, 3, 0, 4])
+})
+
+test('an added token of which the normalizer leaves nothing is refused', (t) => {
+  const normalizer = { type: 'Strip', strip_left: true, strip_right: true }
+  t.throws(() => addedOnly([{ content: '\n', normalized: true }], { normalizer }), {
+    code: 'ERR_NOT_IMPLEMENTED',
+    message: /the added token "\\n", of which its normalizer leaves nothing/,
+  })
+  t.notThrows(() => addedOnly([{ content: '\n' }], { normalizer }))
+})
+
+test('a mark before the beginning of a text stands there also when its bytes are spelt first', (t) => {
+  const model = { type: 'WordLevel', vocab: { '[UNK]': 0, '▁Ã©': 1, 'Ã©': 2, 'Ġa': 3, '▁Ġa': 4 }, unk_token: '[UNK]' }
+  const bytes = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true }
+  const mark = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: true }
+  const pre_tokenizer = { type: 'Sequence', pretokenizers: [bytes, mark] }
+  const tokenizer = addedOnly([], { model, pre_tokenizer })
+  t.deepEqual([...tokenizer.encode(['é', ' a', ' a a']).ids], [1, 4, 4, 3])
 })
 
 test('a text without tokens is an error that names it, unless it is allowed', async (t) => {

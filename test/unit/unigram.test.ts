@@ -56,6 +56,18 @@ test('of equally likely ways the one that came first stays', (t) => {
   t.deepEqual(wordIds(model, 'aaaaa'), [2, 3, 3])
 })
 
+// Values of Python's tokenizers 0.23.3.
+test('without an unknown token, a character without a piece is an error only where no better way leads past it', (t) => {
+  const vocab: Pieces = [
+    ['a', -1],
+    ['ab', -1],
+    ['abc', -1],
+    ['c', -1],
+  ]
+  t.deepEqual(wordIds({ vocab }, 'abc'), [2])
+  t.throws(() => wordIds({ vocab }, 'cb'), { code: 'ERR_INVALID_DATA' })
+})
+
 const edges: [text: string, ids: number[]][] = [
   ['', []],
   [' ', [1]],

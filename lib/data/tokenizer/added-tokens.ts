@@ -1,4 +1,4 @@
-import type { AddedToken } from './blocks.js'
+import { type AddedToken, notBuilt } from './blocks.js'
 import { oldCharacters } from './forms.js'
 import type { Normalizer } from './normalizers.js'
 import { Prefixes } from './prefixes.js'
@@ -47,6 +47,16 @@ export class AddedTokens {
   }
 }
 
+/**
+ * Refuses tokens of which the normaliser leaves nothing: Rust finds them between any two characters, and cannot encode a text with
+ * characters outside ASCII.
+ * @throws SentenceTorchError ERR_NOT_IMPLEMENTED
+ */
+export function checkAddedTokens(tokens: readonly AddedToken[], normalize: Normalizer): void {
+  const empty = tokens.find(({ normalized, content }) => normalized && normalize(content) === '')
+  if (empty) throw notBuilt(`the added token ${JSON.stringify(empty.content)}, of which its normalizer leaves nothing`)
+}
+
 class Finder {
   private readonly sought = new Prefixes<AddedToken>()
   private readonly first: RegExp | undefined
@@ -69,9 +79,11 @@ class Finder {
       if (token.single_word && (endsWithWord.test(before(text, from)) || startsWithWord.test(after(text, to)))) continue
       // The token before has taken this white space.
       const start = token.lstrip ? spaceStart(text, from, end) : from
+      const stop = token.rstrip ? spaceEnd(text, to) : to
       if (end < start) sections.push({ text: text.slice(end, start) })
-      sections.push({ id: token.id })
-      end = token.rstrip ? spaceEnd(text, Math.max(end, to)) : to
+      // Rust drops empty parts: a token of white space of which the one before has taken all.
+      if (start < stop) sections.push({ id: token.id })
+      end = stop
     }
     if (end < text.length) sections.push({ text: text.slice(end) })
     return sections

@@ -33,6 +33,8 @@ const schemas = {
   ByteLevel: object({ add_prefix_space: flag, use_regex: flag }),
   FixedLength: object({ length: optional(integer(1, 1_000_000)) }),
 }
+/** Steps that remove nothing, and spell pieces in other characters. */
+const respelling = ['ByteLevel', 'Metaspace']
 /** Limit of steps that make a text longer, each up to three times. */
 const growing = /"type":"(ByteLevel|Metaspace)"/g
 const MOST_GROWING = 4
@@ -52,7 +54,7 @@ function make(block: Block | null): PreTokenizer {
   if (block === null) return (piece) => [piece]
   switch (block.type) {
     case 'Sequence':
-      return sequence((block.pretokenizers as Block[]).map(make))
+      return sequence(flat(block))
     case 'BertPreTokenizer':
       return bertWords
     case 'Whitespace':
@@ -85,14 +87,19 @@ function at(pattern: Pattern, behavior: SplitBehavior, invert = false): PreToken
   return (piece) => splitAt(piece, pattern, behavior, invert)
 }
 
-function sequence(all: readonly PreTokenizer[]): PreTokenizer {
+function flat(block: Block): Block[] {
+  return block.type === 'Sequence' ? (block.pretokenizers as Block[]).flatMap(flat) : [block]
+}
+
+function sequence(blocks: readonly Block[]): PreTokenizer {
+  const steps = blocks.map((block) => ({ split: make(block), removes: !respelling.includes(block.type) }))
   return (piece, isStart) => {
     let pieces = [piece]
     let starts = isStart
-    for (const split of all) {
+    for (const { split, removes } of steps) {
       const next = pieces.flatMap((part, i) => split(part, starts && i === 0))
       // A removed beginning is gone, so the first piece is not the beginning then.
-      starts &&= next[0] !== undefined && pieces[0]!.startsWith(next[0])
+      if (removes) starts &&= next[0] !== undefined && pieces[0]!.startsWith(next[0])
       pieces = next
     }
     return pieces

@@ -100,9 +100,9 @@ export class Unigram {
       }
       // A character without a piece of its own.
       if (count === 0 || found[0] !== next) {
-        if (unknown === NONE) throw notInVocabulary(word.slice(at, next))
         const sum = this.unknownScore + before
         if (starts[next] === NONE || sum > sums[next]!) {
+          if (unknown === NONE) throw notInVocabulary(word.slice(at, next))
           starts[next] = at
           pieces[next] = unknown
           sums[next] = sum

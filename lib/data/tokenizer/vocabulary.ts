@@ -21,8 +21,11 @@ export class Vocabulary {
 
   /** The largest id + 1. */
   get size(): number {
+    const vocab = this.json.model?.vocab ?? {}
     let largest = -1
-    for (const [, id] of this) if (id > largest) largest = id
+    if (Array.isArray(vocab)) largest = vocab.length - 1
+    else for (const token in vocab) if (vocab[token]! > largest) largest = vocab[token]!
+    for (const id of this.added.values()) if (id > largest) largest = id
     return largest + 1
   }
 
