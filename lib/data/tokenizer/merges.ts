@@ -3,12 +3,16 @@ export const MOST_MERGES = 1 << 22
 const PLACES = 2 ** 31
 /** Limit of symbols in a word for which memory is reused. */
 const USUAL = 256
+/** Bits for a position in a short word, whose possible merges are few: looking through them is faster than a heap. */
+const SHORT_BITS = 5
+/** Limit of symbols in a short word. */
+const SHORT = 1 << SHORT_BITS
 /** Numbers of a slot: left and right id, id of the merged token, rank. */
 const SLOT = 4
 
 /**
  * The merges of byte pair encoding, by the ids of two neighbours. A word of n symbols takes O(n log n) steps and O(n)
- * memory. Possible merges wait in a heap: the lowest rank first, of equal ranks the leftmost.
+ * memory. Possible merges wait in a heap, those of a short word in a list: the lowest rank first, of equal ranks the leftmost.
  * Source: `Word::merge_all` of Hugging Face's Rust tokenizers, with its treatment of outdated entries.
  */
 export class Merges {
@@ -21,6 +25,8 @@ export class Merges {
   private readonly results: Int32Array
   private count = 0
   private readonly usual = new Memory(USUAL)
+  /** The possible merges of a short word, in any order: one at each symbol, and two more for each merge. */
+  private readonly few = new Int32Array(3 * SHORT)
 
   /** @param most limit of merges */
   constructor(most: number) {
@@ -47,6 +53,54 @@ export class Merges {
    */
   merge(symbols: Int32Array, count: number): number {
     if (count < 2) return count
+    return count <= SHORT ? this.mergeFew(symbols, count) : this.mergeMany(symbols, count)
+  }
+
+  /** As `mergeMany`, for a short word. */
+  private mergeFew(symbols: Int32Array, count: number): number {
+    const { slots, results, few } = this
+    const { next, previous } = this.usual
+    let waiting = 0
+    for (let i = 0; i < count; i++) {
+      next[i] = i + 1
+      previous[i] = i - 1
+    }
+    for (let i = 0; i + 1 < count; i++) {
+      const slot = this.slotOf(symbols[i]!, symbols[i + 1]!)
+      if (slots[slot] !== -1) few[waiting++] = slots[slot + 3]! * SHORT + i
+    }
+    while (waiting > 0) {
+      let least = 0
+      for (let i = 1; i < waiting; i++) if (few[i]! < few[least]!) least = i
+      const entry = few[least]!
+      few[least] = few[--waiting]!
+      const at = entry & (SHORT - 1)
+      const second = next[at]!
+      if (symbols[at] === -1 || second === count) continue
+      // The two symbols there may have changed since.
+      const slot = this.slotOf(symbols[at]!, symbols[second]!)
+      const result = results[entry >>> SHORT_BITS]!
+      if (slots[slot] === -1 || slots[slot + 2] !== result) continue
+      symbols[at] = result
+      symbols[second] = -1
+      const third = next[second]!
+      next[at] = third
+      const before = previous[at]!
+      if (before >= 0) {
+        const left = this.slotOf(symbols[before]!, result)
+        if (slots[left] !== -1) few[waiting++] = slots[left + 3]! * SHORT + before
+      }
+      if (third === count) continue
+      previous[third] = at
+      const right = this.slotOf(result, symbols[third]!)
+      if (slots[right] !== -1) few[waiting++] = slots[right + 3]! * SHORT + at
+    }
+    let left = 0
+    for (let i = 0; i < count; i = next[i]!) symbols[left++] = symbols[i]!
+    return left
+  }
+
+  private mergeMany(symbols: Int32Array, count: number): number {
     const { slots, results } = this
     const { heap, next, previous } = count <= USUAL ? this.usual.empty(count) : new Memory(count)
     for (let i = 0; i + 1 < count; i++) this.offer(heap, symbols[i]!, symbols[i + 1]!, i)
