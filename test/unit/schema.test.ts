@@ -22,6 +22,18 @@ const messageOf = (action: () => unknown) => {
   return 'no error'
 }
 
+test('a large text of many languages is read as a small one', (t) => {
+  const words = Array.from({ length: 60_000 }, (_, i) => `слово ${i} 語 \u{1f600}`)
+  const bytes = Buffer.from(JSON.stringify(words))
+  t.true(bytes.length > 1 << 20)
+  const read = (text: Uint8Array) => is.parseJson(text, 'words.json', is.arrayOf(is.text()))
+  t.deepEqual(read(bytes), words)
+  t.deepEqual(read(Buffer.concat([Buffer.from('\ufeff'), bytes])), words)
+  const damaged = Uint8Array.from(bytes)
+  damaged[bytes.length - 5] = 0x20
+  t.regex(messageOf(() => read(damaged))!, /^ERR_INVALID_FILE: words.json is not valid JSON: .*utf-8/)
+})
+
 test('what fits comes back with all its members', (t) => {
   t.deepEqual(read('{"hidden_size": 3, "modes": ["cls"], "more": [1, null]}'), {
     hidden_size: 3,
