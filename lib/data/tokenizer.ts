@@ -46,7 +46,7 @@ export interface DecodeOptions {
 }
 
 /** Increase it when a change gives other ids for the same files. */
-const FINGERPRINT_VERSION = 3
+const FINGERPRINT_VERSION = 4
 
 /** Jobs with fewer texts stay on this thread, because a worker first has to build its tokenizer (about 0.1 s). */
 const workerThreshold = 2000

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import type { SentenceTorchError } from '../../lib/errors.js'
 import { Tokenizer } from '../../lib/data/tokenizer.js'
+import type { SentenceTorchError } from '../../lib/errors.js'
 
 /**
  * Our side of sweep_random_tokenizers.py: <file with a line of JSON for each tokenizer, its texts and Rust's ids>. Prints a line for each
@@ -57,7 +57,10 @@ for await (const line of createInterface({ input: createReadStream(process.argv[
   const shown = [...differences].sort((a, b) => JSON.stringify(a).length - JSON.stringify(b).length).slice(0, 2)
   const { model, ...blocks } = json as { model: { type: string } & Record<string, unknown> }
   const { vocab: _, merges: __, ...settings } = model
-  const brief = JSON.stringify({ ...blocks, model: settings }).replace(/"precompiled_charsmap":"[^"]{100,}"/g, '"charsmap":"large"')
+  const brief = JSON.stringify({ ...blocks, model: settings }).replace(
+    /"precompiled_charsmap":"[^"]{100,}"/g,
+    '"charsmap":"large"',
+  )
   console.log(JSON.stringify({ name, differing: differences.length, shown, brief }))
 }
 console.log(JSON.stringify(counts))
