@@ -50,9 +50,10 @@ void forward_cached(const CrossAttention& block, const Pass& pass, const Stream&
   const int64_t width = block.query().width();
   const at::Tensor q_RX = pass.take(width), context_RX = pass.take(width);
   block.query().forward(pass, in.x_TD, q_RX);
-  attend(
-      {.queries = rows_of(pass.input), .keys = places(rows.memory_first, rows.memory_length), .shape = block.shape()},
-      q_RX, cache.memory_M2Y, context_RX);
+  attend({.queries = places(rows.reader_first, rows.readers),
+          .keys = places(rows.memory_first, rows.memory_length),
+          .shape = block.shape()},
+         q_RX, cache.memory_M2Y, context_RX);
   project_output(block.output(), pass, context_RX, in, out);
 }
 
