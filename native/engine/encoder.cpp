@@ -109,7 +109,7 @@ int64_t Encoder::max_positions() const {
   return impl_->network.model().sizes().positions;
 }
 int64_t Encoder::training_bytes_per_token() const {
-  return impl_->network.model().kept_per_token(false, impl_->network.compute());
+  return impl_->network.kept_per_token(false, impl_->network.compute());
 }
 std::vector<TensorInfo> Encoder::tensors() const {
   std::vector<TensorInfo> out;

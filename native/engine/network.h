@@ -80,6 +80,14 @@ class Network {
   // What is trained, with adapters: all but the blocks all of whose tensors are frozen.
   std::vector<TensorInfo> trained_tensors(const std::function<bool(const std::string& name)>& frozen) const;
 
+  // Bytes that a training pass in this dtype keeps for each token, where blocks all of whose tensors are frozen rest.
+  // Safe while another thread changes adapters.
+  int64_t kept_per_token(
+      bool recompute, at::ScalarType compute,
+      const std::function<bool(const std::string& name)>& frozen = [](const std::string&) { return false; }) const;
+  // Whether a training will make masters of parameters that have none yet.
+  bool will_make_masters() const { return waits_ && adapters_.empty(); }
+
   const Model& model() const { return *model_; }
   // Null in an encoder alone.
   const Decoder* decoder() const { return decoder_.get(); }

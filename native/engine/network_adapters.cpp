@@ -131,7 +131,10 @@ void Network::arrange() {
     if (active) low_ranks = std::move(added);
   }
   parameters_.rearrange(std::move(next), layout_mutex_);
-  parameters_.low_ranks = std::move(low_ranks);
+  {
+    const std::lock_guard<std::mutex> lock(layout_mutex_);
+    parameters_.low_ranks = std::move(low_ranks);
+  }
   head_parameters_ = bare_head_parameters_;
   for (ParamId id : bare_head_parameters_) {
     const LowRank* low = parameters_.low_rank(id);
@@ -159,7 +162,7 @@ void Network::rearrange(const std::function<void()>& change) {
 }
 
 void Network::make_masters() {
-  if (!waits_ || !adapters_.empty()) return;
+  if (!will_make_masters()) return;
   if (parameters_.flat().defined()) return rearrange([&] { waits_ = false; });
   // Nothing has values yet.
   waits_ = false;
@@ -170,7 +173,7 @@ void Network::make_masters() {
 }
 
 void Network::expect(const std::vector<TensorRange>& ranges) {
-  if (!waits_ || !adapters_.empty()) return;
+  if (!will_make_masters()) return;
   const Layout& layout = parameters_.layout;
   const auto needs_master = [&](const TensorRange& range) {
     return range.dtype != "BF16" && layout.group(layout.block_of(range.name)) == Group::kHalved;
@@ -273,6 +276,22 @@ std::vector<TensorInfo> Network::trained_tensors(const std::function<bool(const 
     if (std::find(blocks.begin(), blocks.end(), block) == blocks.end()) out.push_back(std::move(info));
   }
   return out;
+}
+
+int64_t Network::kept_per_token(bool recompute, at::ScalarType compute,
+                                const std::function<bool(const std::string& name)>& frozen) const {
+  Parameters shapes;
+  {
+    const std::lock_guard<std::mutex> lock(layout_mutex_);
+    shapes.layout = shown();
+    shapes.low_ranks = parameters_.low_ranks;
+  }
+  for (ParamId id : shapes.layout.frozen_blocks(frozen)) {
+    if (id < bare_.count()) shapes.layout.regroup(id, Group::kFrozen);
+  }
+  shapes.layout.reopen();
+  shapes.allocate(at::kMeta, compute);
+  return model_->kept_per_token(shapes, recompute);
 }
 
 void Network::dump_merged(const TensorRange& range) const {

@@ -44,16 +44,16 @@ TrainingMemory Trainer::memory(int64_t columns, int64_t rows) const {
     const int64_t all = numbers_of(network.tensors());
     // A copy of the weights in another precision; masters, and what they are made from beside them.
     if (impl.precision != network.compute()) out.fixed += all * size_of(impl.precision);
-    if (size_of(network.compute()) < master) out.fixed += all * (master + size_of(network.compute()));
+    if (network.will_make_masters()) out.fixed += all * (master + size_of(network.compute()));
 
     const Model& model = network.model();
-    const int64_t kept = model.kept_per_token(false, impl.precision);
+    const int64_t kept = network.kept_per_token(false, impl.precision, is_frozen);
     // What a layer takes for a moment in its backward pass is about as much as it keeps.
     const int64_t layer = kept / std::max<int64_t>(1, model.outputs() - 1);
     const int64_t heads = 3 * model.sizes().width * master;
     out.per_token = std::max(out.per_token, kept + layer + heads);
     out.per_token_recomputed =
-        std::max(out.per_token_recomputed, model.kept_per_token(true, impl.precision) + 2 * layer + heads);
+        std::max(out.per_token_recomputed, network.kept_per_token(true, impl.precision, is_frozen) + 2 * layer + heads);
   }
   for (const auto& loss : impl.losses) out.fixed += loss->parameters.layout.trained_end() * master * copies;
   // The scores of all pairs and their gradients, and the embeddings with theirs, where autograd keeps each operation's.

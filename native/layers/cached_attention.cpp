@@ -41,7 +41,7 @@ void forward_cached(const SelfAttention& block, const Pass& pass, const Stream& 
 }
 
 void remember(const CrossAttention& block, const Pass& pass, const at::Tensor& states_TD, at::Tensor kv_T2Y) {
-  block.keys_values().forward(pass, states_TD, kv_T2Y);
+  block.keys_values().forward(pass, states_TD, {}, kv_T2Y);
 }
 
 void forward_cached(const CrossAttention& block, const Pass& pass, const Stream& in, const Stream& out,
@@ -49,10 +49,11 @@ void forward_cached(const CrossAttention& block, const Pass& pass, const Stream&
   const Scratch scratch(pass.workspace);
   const int64_t width = block.query().width();
   const at::Tensor q_RX = pass.take(width), context_RX = pass.take(width);
-  block.query().forward(pass, in.x_TD, q_RX);
-  attend(
-      {.queries = rows_of(pass.input), .keys = places(rows.memory_first, rows.memory_length), .shape = block.shape()},
-      q_RX, cache.memory_M2Y, context_RX);
+  block.query().forward(pass, in.x_TD, {}, q_RX);
+  attend({.queries = places(rows.reader_first, rows.readers),
+          .keys = places(rows.memory_first, rows.memory_length),
+          .shape = block.shape()},
+         q_RX, cache.memory_M2Y, context_RX);
   project_output(block.output(), pass, context_RX, in, out);
 }
 

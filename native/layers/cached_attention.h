@@ -11,9 +11,11 @@ namespace st {
 
 // The rows of a pass with one new token each. Their keys and values lie at the same places in all layers.
 struct CachedRows {
-  std::vector<int32_t> first, length;                // [R] in LayerCache::own: tokens of the row, with the new one
-  at::Tensor new_R;                                  // int64: places of the new tokens
-  std::vector<int32_t> memory_first, memory_length;  // [R] in LayerCache::memory: the encoder's tokens that it reads
+  std::vector<int32_t> first, length;  // [R] in LayerCache::own: tokens of the row, with the new one
+  at::Tensor new_R;                    // int64: places of the new tokens
+  // Neighbouring rows that read the same tokens of the encoder, which are then read once: [G] rows, and tokens in
+  // LayerCache::memory.
+  std::vector<int32_t> reader_first, readers, memory_first, memory_length;
 };
 
 // Keys and values of a layer side by side.

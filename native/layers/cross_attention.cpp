@@ -27,8 +27,11 @@ Projections CrossAttention::projections(const at::Tensor& q_TX, const at::Tensor
 CrossAttention::Kept CrossAttention::keep(const Pass& pass) const {
   const AttentionCall of_pass = call(pass);
   Kept kept;
+  const Pass over_keys = pass.over(keys_of(pass));
   kept.q_TX = pass.take(query_.width());
-  kept.kv_S2Y = pass.over(keys_of(pass)).take(keys_values_.width());
+  kept.kv_S2Y = over_keys.take(keys_values_.width());
+  kept.query_TR = query_.keep(pass);
+  kept.keys_values_SR = keys_values_.keep(over_keys);
   kept.context_TX = pass.take(query_.width());
   if (pass.training) kept.lse_HT = pass.workspace.take({shape_.heads, pass.input.tokens()}, pass.master());
   if (of_pass.dropout.active()) kept.mask = pass.workspace.take({attention_mask_words(of_pass)}, at::kShort);
@@ -40,9 +43,9 @@ CrossAttention::Kept CrossAttention::forward(const Pass& pass, const Stream& in,
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
-  query_.forward(pass, in.x_TD, kept.q_TX);
+  query_.forward(pass, in.x_TD, kept.query_TR, kept.q_TX);
   const Memory& memory = *pass.memory;
-  keys_values_.forward(pass.over(memory.input), memory.x_SD, kept.kv_S2Y);
+  keys_values_.forward(pass.over(memory.input), memory.x_SD, kept.keys_values_SR, kept.kv_S2Y);
   attention(call(pass), projections(kept.q_TX, kept.kv_S2Y), kept.context_TX, kept.lse_HT, kept.mask);
   output_.forward(pass, kept.context_TX, in, out, kept.output);
   return kept;
@@ -61,12 +64,12 @@ Stream CrossAttention::backward(const Pass& pass, Gradients& gradients, const Ke
                      {.values = projections(d_q_TX, d_kv_S2Y),
                       .biases = projections(query_.bias_gradient(gradients), keys_values_.bias_gradient(gradients))});
   if (memory.d_x_SD.defined()) {
-    keys_values_.backward(over_memory, gradients, memory.x_SD, d_kv_S2Y, memory.d_x_SD, true);
+    keys_values_.backward(over_memory, gradients, memory.x_SD, kept.keys_values_SR, d_kv_S2Y, memory.d_x_SD, true);
   } else {
-    keys_values_.backward_weight(over_memory, gradients, memory.x_SD, d_kv_S2Y);
+    keys_values_.backward_weight(over_memory, gradients, memory.x_SD, kept.keys_values_SR, d_kv_S2Y);
   }
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
-  query_.backward(pass, gradients, kept.x_TD, d_q_TX, d_in.x_TD, kept.reads_sum);
+  query_.backward(pass, gradients, kept.x_TD, kept.query_TR, d_q_TX, d_in.x_TD, kept.reads_sum);
   return d_in;
 }
 

@@ -17,7 +17,8 @@ class CrossAttention {
   // What a training pass keeps for the backward pass.
   struct Kept {
     at::Tensor x_TD, q_TX, kv_S2Y, context_TX, lse_HT, mask;
-    bool reads_sum = false;  // the stream was one tensor
+    at::Tensor query_TR, keys_values_SR;  // of adapters
+    bool reads_sum = false;               // the stream was one tensor
     OutputBlock::Kept output;
   };
 

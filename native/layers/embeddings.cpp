@@ -56,7 +56,8 @@ Embeddings::Kept Embeddings::keep(const Pass& pass) const {
           .rstd_T = pass.take_statistics(),
           .positions_T = {},
           .x_TE = projection_ ? pass.take(width_) : at::Tensor(),
-          .mask = pass.mask_at(options_.site, options_.dropout, width_)};
+          .mask = pass.mask_at(options_.site, options_.dropout, width_),
+          .inner_TR = projection_ ? projection_->keep(pass) : at::Tensor()};
 }
 
 EmbeddingPlaces Embeddings::places(const Pass& pass, const at::Tensor& positions_T) const {
@@ -79,7 +80,7 @@ Embeddings::Kept Embeddings::forward(const Pass& pass, const at::Tensor& out_TD)
   }
   embedding_norm(pass.input, kept.mask, values, read, norm(pass), kept.sum_TE, projection_ ? kept.x_TE : out_TD,
                  kept.mean_T, kept.rstd_T);
-  if (projection_) projection_->forward(pass, kept.x_TE, out_TD);
+  if (projection_) projection_->forward(pass, kept.x_TE, kept.inner_TR, out_TD);
   return kept;
 }
 
@@ -109,7 +110,7 @@ void Embeddings::backward(const Pass& pass, Gradients& gradients, const Kept& ke
   at::Tensor d_x_TE = d_out_TD;
   if (projection_) {
     d_x_TE = pass.take(width_);
-    projection_->backward(pass, gradients, kept.x_TE, d_out_TD, d_x_TE, false);
+    projection_->backward(pass, gradients, kept.x_TE, kept.inner_TR, d_out_TD, d_x_TE, false);
     projection_->backward_bias(gradients, d_out_TD);
   }
   const EmbeddingTables d_tables = tables([&](ParamId id) { return gradients[id]; });

@@ -39,6 +39,7 @@ class Embeddings {
   struct Kept {
     at::Tensor sum_TE, mean_T, rstd_T, positions_T, x_TE;
     DropoutMask mask;
+    at::Tensor inner_TR;  // of the projection's adapter
   };
 
   ParamId word_table() const { return tables_.word; }

@@ -15,6 +15,7 @@ class FeedForward {
   // the activation reads, in place of all that is made of it.
   struct Kept {
     at::Tensor x_TD, slope_TF, after_TF, before_TF;
+    at::Tensor inner_TR;     // of the adapter of W_1
     bool reads_sum = false;  // the stream was one tensor
     OutputBlock::Kept output;
   };

@@ -13,6 +13,7 @@ GatedFeedForward::Kept GatedFeedForward::keep(const Pass& pass) const {
     if (pass.training) kept.gate_T2F = pass.take(inner_.width());
     kept.after_TF = pass.take(inner_.width() / 2);
   }
+  kept.inner_TR = inner_.keep(pass);
   kept.output = output_.keep(pass);
   return kept;
 }
@@ -25,7 +26,7 @@ GatedFeedForward::Kept GatedFeedForward::forward(const Pass& pass, const Stream&
   const at::Tensor after_TF = kept.after_TF.defined() ? kept.after_TF : pass.take(inner_.width() / 2);
   {
     const Scratch of_product(pass.workspace);
-    linear_gate(pass.input, in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), gate_,
+    linear_gate(pass.input, in.x_TD, inner_.weight(pass, in.x_TD, kept.inner_TR), inner_.bias(pass), gate_,
                 pass.dropout_at(site_, dropout_), kept.gate_T2F, after_TF, kept.before_T2F);
   }
   yield_here();
@@ -44,17 +45,25 @@ GraphStream GatedFeedForward::add_to(onnx::Graph& graph, const GraphStream& in) 
 Stream GatedFeedForward::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
   at::Tensor d_T2F = pass.take(inner_.width());
-  at::Tensor gate_T2F = kept.gate_T2F, after_TF = kept.after_TF;
-  if (kept.before_T2F.defined()) {
-    gate_T2F = kept.before_T2F;
+  const at::Tensor before_T2F = kept.before_T2F, gate_T2F = before_T2F.defined() ? before_T2F : kept.gate_T2F;
+  const Dropout dropout = pass.dropout_at(site_, dropout_);
+  const bool by_rows = before_T2F.defined() && !dropout.active() && output_.takes_rows(pass);
+  at::Tensor after_TF = kept.after_TF;
+  if (before_T2F.defined() && !by_rows) {
     // In memory that is written when nobody reads `after` any more.
     after_TF = d_T2F.view(-1).narrow(0, 0, d_T2F.numel() / 2).view({d_T2F.size(0), inner_.width() / 2});
-    gate_again(pass.input, kept.before_T2F, gate_, pass.dropout_at(site_, dropout_), gate_T2F, after_TF);
+    gate_again(pass.input, before_T2F, gate_, dropout, gate_T2F, after_TF);
   }
   const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, after_TF);
+  if (by_rows) {
+    output_.backward_rows(pass, gradients, back, inner_.width() / 2, [&](int64_t first, const at::Tensor& after_BF) {
+      const at::Tensor rows_B2F = before_T2F.narrow(0, first, after_BF.size(0));
+      gate_again(pass.input, rows_B2F, gate_, dropout, rows_B2F, after_BF);
+    });
+  }
   linear_gate_backward(back.d_y_TD, back.weight, gate_T2F, d_T2F, inner_.bias_gradient(gradients));
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
-  inner_.backward(pass, gradients, kept.x_TD, d_T2F, d_in.x_TD, kept.reads_sum);
+  inner_.backward(pass, gradients, kept.x_TD, kept.inner_TR, d_T2F, d_in.x_TD, kept.reads_sum);
   return d_in;
 }
 

@@ -14,6 +14,7 @@ class GatedFeedForward {
   // What a training pass keeps for the backward pass: of frozen layers what the gate reads, as FeedForward does.
   struct Kept {
     at::Tensor x_TD, gate_T2F, after_TF, before_T2F;
+    at::Tensor inner_TR;     // of the adapter of W_a and W_g
     bool reads_sum = false;  // the stream was one tensor
     OutputBlock::Kept output;
   };

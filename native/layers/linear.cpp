@@ -45,35 +45,65 @@ Weight Linear::packed(const Pass& pass) const {
   return {whole_OI, nullptr, pass.workspace};
 }
 
-Weight Linear::weight(const Pass& pass, const at::Tensor& x_TI) const {
+at::Tensor Linear::keep(const Pass& pass) const {
+  const LowRank* low = pass.parameters.low_rank(weight_);
+  return low != nullptr ? keep_low_rank(pass, *low) : at::Tensor();
+}
+
+Weight Linear::weight(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& inner_TR) const {
   if (!pass.training) return packed(pass);
   Weight out{pass.parameters.value(weight_), nullptr, pass.workspace};
   const LowRank* low = pass.parameters.low_rank(weight_);
-  if (low != nullptr) out.added = low_rank_forward(pass, *low, x_TI);
+  if (low != nullptr) out.added = low_rank_forward(pass, *low, x_TI, inner_TR);
   return out;
 }
 
-void Linear::forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const {
+void Linear::forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& inner_TR, at::Tensor y_TO) const {
   const Scratch scratch(pass.workspace);
-  linear(x_TI, weight(pass, x_TI), bias(pass), y_TO);
+  linear(x_TI, weight(pass, x_TI, inner_TR), bias(pass), y_TO);
 }
 
-void Linear::backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
-                      at::Tensor d_x_TI, bool accumulate) const {
+void Linear::backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& inner_TR,
+                      const at::Tensor& d_y_TO, at::Tensor d_x_TI, bool accumulate) const {
   const Scratch scratch(pass.workspace);
-  linear_backward_input(d_y_TO, backward_weight(pass, gradients, x_TI, d_y_TO), d_x_TI, accumulate);
+  const LowRank* low = pass.parameters.low_rank(weight_);
+  if (low == nullptr || !is_made_in_products(pass, *low)) {
+    return linear_backward_input(d_y_TO, backward_weight(pass, gradients, x_TI, inner_TR, d_y_TO), d_x_TI, accumulate);
+  }
+  Weight weight = whole_gradient(pass, gradients, x_TI, d_y_TO);
+  weight.added = low_rank_input(pass, *low);
+  linear_backward_input(d_y_TO, weight, d_x_TI, accumulate);
+  add_low_rank_gradients(pass, gradients, *low, x_TI, inner_TR, weight.added.inner_TR, d_y_TO);
 }
 
-Weight Linear::backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
-                               const at::Tensor& d_y_TO) const {
+Weight Linear::whole_gradient(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
+                              const at::Tensor& d_y_TO) const {
   if (gradients[weight_].defined()) {
     linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
     yield_here();
   }
-  Weight out{pass.parameters.value(weight_), nullptr, pass.workspace};
+  return {pass.parameters.value(weight_), nullptr, pass.workspace};
+}
+
+Weight Linear::backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
+                               const at::Tensor& inner_TR, const at::Tensor& d_y_TO) const {
+  Weight out = whole_gradient(pass, gradients, x_TI, d_y_TO);
   const LowRank* low = pass.parameters.low_rank(weight_);
-  if (low != nullptr) out.added = low_rank_backward(pass, gradients, *low, x_TI, d_y_TO);
+  if (low != nullptr) out.added = low_rank_backward(pass, gradients, *low, x_TI, inner_TR, d_y_TO);
   return out;
+}
+
+bool Linear::takes_rows(const Pass& pass) const {
+  const LowRank* low = pass.parameters.low_rank(weight_);
+  return is_frozen(pass) && pass.parameters.value(weight_).is_cpu() &&
+         (low == nullptr || is_made_in_products(pass, *low));
+}
+
+void Linear::backward_rows(const Pass& pass, Gradients& gradients, const Weight& weight, int64_t first,
+                           const at::Tensor& x_BI) const {
+  const LowRank* low = pass.parameters.low_rank(weight_);
+  if (low == nullptr) return;
+  add_low_rank_gradient_of_a(pass, gradients, *low, x_BI, weight.added.inner_TR.narrow(0, first, x_BI.size(0)));
 }
 
 std::vector<onnx::Value> Linear::add_to(onnx::Graph& graph, const onnx::Value& x,

@@ -26,16 +26,23 @@ class Linear {
 
   int64_t width() const { return width_; }
 
-  void forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
+  // Memory for what an adapter makes of x, which forward() leaves for the way back: `inner_TR` of the other functions.
+  // Undefined without a trained adapter.
+  at::Tensor keep(const Pass& pass) const;
+  void forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& inner_TR, at::Tensor y_TO) const;
   // For ops that do more than forward(): W, with what is added for this x. Packed once for all passes that do not
   // train. What it adds lies in the pass's workspace.
-  Weight weight(const Pass& pass, const at::Tensor& x_TI) const;
-  // All gradients but the bias's. With `accumulate`, adds to d_x.
-  void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
-                at::Tensor d_x_TI, bool accumulate) const;
+  Weight weight(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& inner_TR) const;
+  // All gradients but the bias's. With `accumulate`, adds to d_x, whose memory is none of the others'.
+  void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& inner_TR,
+                const at::Tensor& d_y_TO, at::Tensor d_x_TI, bool accumulate) const;
   // All gradients but those of bias and x. Returns W for the gradient of x, with what is added to that.
-  Weight backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
+  Weight backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& inner_TR,
                          const at::Tensor& d_y_TO) const;
+  // Whether backward_weight() takes no x, whose rows then come to backward_rows(), from row `first` on.
+  bool takes_rows(const Pass& pass) const;
+  void backward_rows(const Pass& pass, Gradients& gradients, const Weight& weight, int64_t first,
+                     const at::Tensor& x_BI) const;
   bool is_trained(const Gradients& gradients) const {
     return gradients.reaches(weight_) || bias_gradient(gradients).defined();
   }
@@ -54,6 +61,8 @@ class Linear {
 
  private:
   Weight packed(const Pass& pass) const;
+  // Adds to the gradient of W. Returns W.
+  Weight whole_gradient(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO) const;
 
   ParamId weight_ = -1, bias_ = -1;
   int64_t width_ = 0;

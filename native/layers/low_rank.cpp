@@ -1,5 +1,8 @@
 #include "layers/low_rank.h"
 
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
 #include <vector>
 
 #include "core/profile.h"
@@ -33,7 +36,17 @@ at::Tensor dropped(const Pass& pass, const Dropout& dropout, const at::Tensor& x
 }
 
 at::Tensor take_inner(const Pass& pass, const LowRank& low) {
-  return pass.take(low.rank, pass.master()).zero_();
+  return pass.take(low.rank, pass.master());
+}
+
+// scale A, of each part.
+at::Tensor scaled_a(const Pass& pass, const LowRank& low) {
+  const at::Tensor& a_RI = pass.parameters.value(low.a);
+  const auto is_scaled = [](const LowRank::Part& part) { return part.scale != 1; };
+  if (std::none_of(low.parts.begin(), low.parts.end(), is_scaled)) return a_RI;
+  at::Tensor out_RI = a_RI.clone();
+  for (const LowRank::Part& part : low.parts) out_RI.narrow(0, part.first, part.rank).mul_(part.scale);
+  return out_RI;
 }
 
 void scale(const LowRank& low, const at::Tensor& inner_TR) {
@@ -127,39 +140,72 @@ at::Tensor in_master(const Pass& pass, ParamId id) {
 
 }  // namespace
 
-Addend low_rank_forward(const Pass& pass, const LowRank& low, const at::Tensor& x_TI) {
+bool is_made_in_products(const Pass& pass, const LowRank& low) {
+  return is_exact(pass) && !pass.dropout_at(low.parts[0].site, low.dropout).active();
+}
+
+at::Tensor keep_low_rank(const Pass& pass, const LowRank& low) {
+  const bool trained = pass.training && !pass.parameters.freezes(low.a);
+  return trained ? take_inner(pass, low) : at::Tensor();
+}
+
+Addend low_rank_forward(const Pass& pass, const LowRank& low, const at::Tensor& x_TI, const at::Tensor& kept_TR) {
   const ProfileScope scope("adapter");
   const at::Tensor& a_RI = pass.parameters.value(low.a);
-  const at::Tensor inner_TR = take_inner(pass, low);
+  const at::Tensor inner_TR = kept_TR.defined() ? kept_TR : take_inner(pass, low);
+  inner_TR.zero_();
+  Addend out{.inner_TR = inner_TR};
+  for (const LowRank::Part& part : low.parts) {
+    out.factors.push_back({part.first, part.row, in_master(pass, part.b).t()});
+  }
+  if (is_made_in_products(pass, low)) {
+    out.sources.push_back({0, 0, scaled_a(pass, low).t()});
+    return out;
+  }
   for (const Inputs& inputs : inputs_of(pass, low)) {
     const Scratch scratch(pass.workspace);
     multiply_by_a(pass, dropped(pass, inputs.dropout, x_TI), a_RI.narrow(0, inputs.first, inputs.rank),
                   inner_TR.narrow(1, inputs.first, inputs.rank));
   }
   scale(low, inner_TR);
-  Addend out{.inner_TR = inner_TR};
+  return out;
+}
+
+Addend low_rank_input(const Pass& pass, const LowRank& low) {
+  Addend out{.inner_TR = take_inner(pass, low).zero_(), .factors = {{0, 0, in_master(pass, low.a)}}};
   for (const LowRank::Part& part : low.parts) {
-    out.factors.push_back({part.first, part.row, in_master(pass, part.b).t()});
+    const at::Tensor& b_OR = pass.parameters.value(part.b);
+    out.sources.push_back({part.row, part.first, part.scale != 1 ? b_OR * part.scale : b_OR});
   }
   return out;
 }
 
+void add_low_rank_gradients(const Pass& pass, Gradients& gradients, const LowRank& low, const at::Tensor& x_TI,
+                            const at::Tensor& inner_TR, const at::Tensor& d_inner_TR, const at::Tensor& d_y_TO) {
+  const ProfileScope scope("adapter, backward");
+  if (gradients[low.a].defined()) add_gradients_of_b(pass, low, d_y_TO, inner_TR, gradients);
+  add_low_rank_gradient_of_a(pass, gradients, low, x_TI, d_inner_TR);
+}
+
+void add_low_rank_gradient_of_a(const Pass& pass, Gradients& gradients, const LowRank& low, const at::Tensor& x_TI,
+                                const at::Tensor& d_inner_TR) {
+  if (gradients[low.a].defined()) add_gradient_of_a(pass, d_inner_TR, x_TI, gradients[low.a]);
+}
+
 Addend low_rank_backward(const Pass& pass, Gradients& gradients, const LowRank& low, const at::Tensor& x_TI,
-                         const at::Tensor& d_y_TO) {
+                         const at::Tensor& inner_TR, const at::Tensor& d_y_TO) {
   const ProfileScope scope("adapter, backward");
   const at::Tensor &a_RI = pass.parameters.value(low.a), &d_a_RI = gradients[low.a];
-  const at::Tensor d_inner_TR = take_inner(pass, low), inner_TR = take_inner(pass, low);
+  const at::Tensor d_inner_TR = take_inner(pass, low).zero_();
   multiply_by_b(pass, low, d_y_TO, d_inner_TR);
   scale(low, d_inner_TR);
 
   Addend out;
   for (const auto& [first, rank, dropout] : inputs_of(pass, low)) {
     const at::Tensor a_of_RI = a_RI.narrow(0, first, rank), d_TR = d_inner_TR.narrow(1, first, rank);
-    if (d_a_RI.defined()) {
+    if (d_a_RI.defined() && x_TI.defined()) {
       const Scratch scratch(pass.workspace);
-      const at::Tensor in_TI = dropped(pass, dropout, x_TI);
-      multiply_by_a(pass, in_TI, a_of_RI, inner_TR.narrow(1, first, rank));
-      add_gradient_of_a(pass, d_TR, in_TI, d_a_RI.narrow(0, first, rank));
+      add_gradient_of_a(pass, d_TR, dropped(pass, dropout, x_TI), d_a_RI.narrow(0, first, rank));
     }
     if (!dropout.active()) continue;  // these are the inputs of all parts (inputs_of)
     const at::Tensor d_x_TI = pass.take(x_TI.size(1), pass.master()).zero_();
@@ -172,10 +218,7 @@ Addend low_rank_backward(const Pass& pass, Gradients& gradients, const LowRank& 
     }
   }
   if (!out.defined()) out = {.inner_TR = d_inner_TR, .factors = {{0, 0, in_master(pass, low.a)}}};
-  if (!d_a_RI.defined()) return out;
-
-  scale(low, inner_TR);
-  add_gradients_of_b(pass, low, d_y_TO, inner_TR, gradients);
+  if (d_a_RI.defined()) add_gradients_of_b(pass, low, d_y_TO, inner_TR, gradients);
   return out;
 }
 

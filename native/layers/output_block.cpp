@@ -18,20 +18,22 @@ OutputBlock::Kept OutputBlock::keep(const Pass& pass) const {
           .mean_T = pass.take_statistics(),
           .rstd_T = pass.take_statistics(),
           .mask = pass.mask_at(site_, dropout_, linear_.width()),
-          .branch = branch};
+          .branch = branch,
+          .inner_TR = linear_.keep(pass)};
 }
 
 void OutputBlock::forward(const Pass& pass, const at::Tensor& x_TI, const Stream& residual, const Stream& out,
                           Kept& kept) const {
   if (place_ == NormPlace::kPre) kept.sum_TD = out.sum_TD;
   const Scratch scratch(pass.workspace);
+  const Weight weight = linear_.weight(pass, x_TI, kept.inner_TR);
   if (branch_norm_) {
-    return linear_branch_norm(pass.input, x_TI, linear_.weight(pass, x_TI), linear_.bias(pass),
-                              branch_norm_->weights(pass), kept.branch, kept.mask, norm_.weights(pass), residual.sum_TD,
-                              kept.sum_TD, out.x_TD, kept.mean_T, kept.rstd_T);
+    return linear_branch_norm(pass.input, x_TI, weight, linear_.bias(pass), branch_norm_->weights(pass), kept.branch,
+                              kept.mask, norm_.weights(pass), residual.sum_TD, kept.sum_TD, out.x_TD, kept.mean_T,
+                              kept.rstd_T);
   }
-  linear_residual_norm(pass.input, x_TI, linear_.weight(pass, x_TI), linear_.bias(pass), kept.mask, norm_.weights(pass),
-                       residual.sum_TD, kept.sum_TD, out.x_TD, kept.mean_T, kept.rstd_T);
+  linear_residual_norm(pass.input, x_TI, weight, linear_.bias(pass), kept.mask, norm_.weights(pass), residual.sum_TD,
+                       kept.sum_TD, out.x_TD, kept.mean_T, kept.rstd_T);
 }
 
 GraphStream OutputBlock::add_to(onnx::Graph& graph, const onnx::Value& x, const GraphStream& residual) const {
@@ -58,7 +60,7 @@ OutputBlock::Back OutputBlock::backward(const Pass& pass, Gradients& gradients, 
                            branch_norm_->gamma_gradient(gradients), branch_norm_->beta_gradient(gradients),
                            linear_.bias_gradient(gradients));
   }
-  return {d_linear_TD, linear_.backward_weight(pass, gradients, x_TI, d_linear_TD)};
+  return {d_linear_TD, linear_.backward_weight(pass, gradients, x_TI, kept.inner_TR, d_linear_TD)};
 }
 
 }  // namespace st

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "layers/linear.h"
@@ -29,6 +30,7 @@ class OutputBlock {
     at::Tensor sum_TD, mean_T, rstd_T;
     DropoutMask mask;
     BranchKept branch;
+    at::Tensor inner_TR;  // of the linear layer's adapter
   };
 
   NormPlace place() const { return place_; }
@@ -49,9 +51,25 @@ class OutputBlock {
     at::Tensor d_y_TD;
     Weight weight;
   };
-  // All gradients but that of x. Leaves that of the residual in the memory of d_out.sum.
+  // All gradients but that of x, which may be undefined if takes_rows(). Leaves that of the residual in the memory of
+  // d_out.sum.
   Back backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,
                 const at::Tensor& x_TI) const;
+  // Calls make(first, x_BI) for all rows of x, a block after the other, which are used while they are in the cache.
+  // For an x [T, width] that backward() has not got.
+  bool takes_rows(const Pass& pass) const { return linear_.takes_rows(pass); }
+  template <typename Make>
+  void backward_rows(const Pass& pass, Gradients& gradients, const Back& back, int64_t width, const Make& make) const {
+    constexpr int64_t kBlock = 64;
+    const Scratch scratch(pass.workspace);
+    const int64_t tokens = pass.input.tokens();
+    const at::Tensor block_BI = pass.workspace.take({std::min(kBlock, tokens), width}, pass.compute());
+    for (int64_t first = 0; first < tokens; first += kBlock) {
+      const at::Tensor x_BI = block_BI.narrow(0, 0, std::min(kBlock, tokens - first));
+      make(first, x_BI);
+      linear_.backward_rows(pass, gradients, back.weight, first, x_BI);
+    }
+  }
 
  private:
   Linear linear_;

@@ -73,6 +73,7 @@ SelfAttention::Kept SelfAttention::keep(const Pass& pass) const {
   kept.context_TD = pass.take(width());
   if (pass.training) kept.lse_HT = pass.workspace.take({shape_.heads, pass.input.tokens()}, pass.master());
   if (pass.training && norms_) kept.heads_TK = pass.take((shape_.heads + shape_.kv_heads) * shape_.head_dim);
+  kept.inner_TR = qkv_.keep(pass);
   if (of_pass.dropout.active()) kept.mask = pass.workspace.take({attention_mask_words(of_pass)}, at::kShort);
   kept.output = output_.keep(pass);
   return kept;
@@ -82,10 +83,11 @@ HeadNorms SelfAttention::head_norms(const Pass& pass) const {
   return {shape_.heads, norms_->query.weights(pass), norms_->key.weights(pass)};
 }
 
-void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX, at::Tensor heads_TK) const {
-  if (!rotary_) return qkv_.forward(pass, x_TD, qkv_TX);
+void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, const at::Tensor& inner_TR, at::Tensor qkv_TX,
+                            at::Tensor heads_TK) const {
+  if (!rotary_) return qkv_.forward(pass, x_TD, inner_TR, qkv_TX);
   const Scratch scratch(pass.workspace);
-  const Weight weight = qkv_.weight(pass, x_TD);
+  const Weight weight = qkv_.weight(pass, x_TD, inner_TR);
   const RotaryAngles angles = rotary_->angles(pass);
   if (!norms_) return linear_rotary(x_TD, weight, qkv_.bias(pass), rotary_->shape(), angles, qkv_TX);
   linear_head_norm(x_TD, weight, qkv_.bias(pass), head_norms(pass), rotary_->shape(), angles, heads_TK, qkv_TX);
@@ -107,7 +109,7 @@ SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, c
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
-  project(pass, in.x_TD, kept.qkv_TX, kept.heads_TK);
+  project(pass, in.x_TD, kept.inner_TR, kept.qkv_TX, kept.heads_TK);
   yield_here();
   const std::optional<RelativeBias> added = bias(pass);
   attention(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask);
@@ -160,10 +162,10 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   project_back(pass, gradients, kept, d_qkv_TX);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   if (!pass.to_input) {
-    qkv_.backward_weight(pass, gradients, kept.x_TD, d_qkv_TX);
+    qkv_.backward_weight(pass, gradients, kept.x_TD, kept.inner_TR, d_qkv_TX);
     return d_in;
   }
-  qkv_.backward(pass, gradients, kept.x_TD, d_qkv_TX, d_in.x_TD, kept.reads_sum);
+  qkv_.backward(pass, gradients, kept.x_TD, kept.inner_TR, d_qkv_TX, d_in.x_TD, kept.reads_sum);
   return d_in;
 }
 

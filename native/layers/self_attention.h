@@ -45,6 +45,7 @@ class SelfAttention {
   struct Kept {
     at::Tensor x_TD, qkv_TX, context_TD, lse_HT, mask;
     at::Tensor heads_TK;     // queries and keys before their norms
+    at::Tensor inner_TR;     // of the adapter of W_qkv
     bool reads_sum = false;  // the stream came as one tensor
     OutputBlock::Kept output;
   };
@@ -60,10 +61,11 @@ class SelfAttention {
   // Returns the gradient of `in`, in the memory of d_out.
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 
-  // The parts, for passes that keep keys and values (generation). qkv: queries, keys and values side by side. heads_TK,
-  // if defined, gets queries and keys before their norms.
+  // The parts, for passes that keep keys and values (generation). qkv: queries, keys and values side by side.
   int64_t qkv_width() const { return qkv_.width(); }
-  void project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX, at::Tensor heads_TK = {}) const;
+  void project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX) const {
+    project(pass, x_TD, {}, qkv_TX, {});
+  }
   std::optional<RelativeBias> bias(const Pass& pass) const;
   const AttentionShape& shape() const { return shape_; }
   const OutputBlock& output() const { return output_; }
@@ -71,6 +73,9 @@ class SelfAttention {
  private:
   int64_t width() const { return shape_.heads * shape_.head_dim; }
   HeadNorms head_norms(const Pass& pass) const;
+  // heads_TK and inner_TR are kept, if they are defined.
+  void project(const Pass& pass, const at::Tensor& x_TD, const at::Tensor& inner_TR, at::Tensor qkv_TX,
+               at::Tensor heads_TK) const;
   void project_back(const Pass& pass, const Gradients& gradients, const Kept& kept, const at::Tensor& d_qkv_TX) const;
   AttentionCall call(const Pass& pass, const std::optional<RelativeBias>& bias) const;
 

@@ -126,18 +126,16 @@ struct Stack {
     kept = {};
   }
 
-  // Bytes that a training pass keeps for each token of a row of ordinary length.
-  int64_t kept_per_token(bool recompute, at::ScalarType compute) const {
+  // Bytes that a training pass keeps for each token of a row of ordinary length. Of the parameters, only what is
+  // trained, their types and adapters are read.
+  int64_t kept_per_token(const Parameters& parameters, bool recompute) const {
     Rows batch;
     constexpr int32_t kTokens = 64;
     batch.ids.assign(kTokens, 0);
     batch.offsets = {0, kTokens};
-    Parameters none;
-    none.layout.add("none", {1}, Group::kDecay);
-    none.allocate(at::kCPU, compute);
     const Input input(batch, at::kCPU);
     Workspace counted(at::kMeta);
-    const Pass pass{.input = input, .parameters = none, .workspace = counted, .training = true};
+    const Pass pass{.input = input, .parameters = parameters, .workspace = counted, .training = true};
     embeddings.keep(pass);
     pass.take(width);
     if (first_norm) first_norm->keep(pass);

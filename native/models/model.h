@@ -45,8 +45,8 @@ class Model {
   // of the last layer; empty, or as many, undefined where there is none.
   virtual void backward(const Pass& pass, Kept& kept, Gradients& gradients, at::Tensor d_x_TD,
                         const std::vector<at::Tensor>& d_layers) const = 0;
-  // Bytes that a training pass keeps for each token.
-  virtual int64_t kept_per_token(bool recompute, at::ScalarType compute) const = 0;
+  // Bytes that a training pass with such parameters keeps for each token. Their values are not read.
+  virtual int64_t kept_per_token(const Parameters& parameters, bool recompute) const = 0;
   // What forward() computes as a graph of the inputs of onnx/ops.h, [B, S, width]. `outputs` get those of Kept.
   virtual onnx::Value add_to(onnx::Graph& graph, std::vector<onnx::Value>& outputs) const = 0;
   // What transformers calls pooler_output, [rows, width]; throws ERR_INVALID_ARGUMENT if the model has no pooler.

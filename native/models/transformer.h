@@ -44,8 +44,8 @@ class Transformer final : public Model {
     return stack_.add_to(graph, outputs);
   }
 
-  int64_t kept_per_token(bool recompute, at::ScalarType compute) const override {
-    return stack_.kept_per_token(recompute, compute);
+  int64_t kept_per_token(const Parameters& parameters, bool recompute) const override {
+    return stack_.kept_per_token(parameters, recompute);
   }
 
   at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) const override {

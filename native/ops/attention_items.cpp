@@ -15,6 +15,12 @@ int64_t heads_at_once(int64_t length) {
   return length <= 24 ? 4 : length <= 48 ? 2 : 1;
 }
 
+// The same for rows with one query, whose keys are read in one piece.
+int64_t heads_of_one(int64_t heads, int64_t rows) {
+  const int64_t items = 2 * at::get_num_threads();
+  return std::clamp<int64_t>((heads * rows + items - 1) / items, 1, heads);
+}
+
 // Keys that a query sees at most.
 int64_t seen_keys(const AttentionShape& shape, int64_t keys) {
   if (shape.window < 0) return keys;
@@ -42,7 +48,9 @@ void for_each_item(const AttentionCall& call, bool backward,
   for (int64_t row = 0; row < call.queries.rows; ++row) {
     const int64_t queries = call.queries.length_of(row), keys = call.keys.length_of(row);
     const int64_t words = call.dropout.active() ? mask_words_of_head(call, row) : 0;
-    const int64_t few = heads_at_once(keys), step = backward ? (few + group - 1) / group * group : few;
+    const bool one = queries == 1 && !backward;
+    const int64_t few = one ? heads_of_one(shape.heads, call.queries.rows) : heads_at_once(keys);
+    const int64_t step = backward ? (few + group - 1) / group * group : few;
     for (int64_t head = 0; head < shape.heads; head += step) {
       items.push_back({.first_query = call.queries.first[row],
                        .queries = queries,
@@ -57,7 +65,8 @@ void for_each_item(const AttentionCall& call, bool backward,
     }
     mask += shape.heads * words;
     d_bias += diagonals_of_row(call, row);
-    cost += shape.heads * shape.head_dim * queries * (seen_keys(shape, keys) + 16);
+    constexpr int64_t kOneQuery = 4;  // waits for memory as long as so many compute
+    cost += shape.heads * shape.head_dim * (one ? kOneQuery : queries) * (seen_keys(shape, keys) + 16);
   }
   const auto work_of = [&](const kernels::AttentionItem& item) { return item.queries * seen_keys(shape, item.keys); };
   const auto before = [&](const auto& a, const auto& b) { return work_of(a) > work_of(b); };

@@ -11,9 +11,13 @@ namespace st {
 
 namespace {
 
-void add(const Addend& added, at::Tensor out_TO) {
+void add(const Addend& added, const at::Tensor& x_TI, at::Tensor out_TO) {
   if (added.whole_TO.defined()) out_TO.add_(added.whole_TO);
   if (!added.inner_TR.defined()) return;
+  for (const auto& [column, inner_column, factor_IR] : added.sources) {
+    added.inner_TR.narrow(1, inner_column, factor_IR.size(1))
+        .addmm_(x_TI.narrow(1, column, factor_IR.size(0)), factor_IR);
+  }
   const at::Tensor inner_TR = added.inner_TR.to(out_TO.scalar_type());
   for (const auto& [inner_column, column, factor_RO] : added.factors) {
     out_TO.narrow(1, column, factor_RO.size(1))
@@ -44,7 +48,7 @@ void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias
   const ProfileScope scope("linear");
   if (!product::available(x_TI)) {
     reference::linear(x_TI, weight.value_OI, bias_O, out_TO);
-    add(weight.added, out_TO);
+    add(weight.added, x_TI, out_TO);
     return;
   }
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
@@ -60,7 +64,7 @@ void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::T
   const ProfileScope scope("linear, input gradient");
   if (!product::available(d_y_TO)) {
     reference::linear_backward_input(d_y_TO, weight.value_OI, d_x_TI, accumulate);
-    add(weight.added, d_x_TI);
+    add(weight.added, d_y_TO, d_x_TI);
     return;
   }
   with_product_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {

@@ -9,8 +9,14 @@ namespace st {
 class Workspace;
 
 // What an adapter adds to a product: whole, or as products of columns of a narrow matrix, which are computed while the
-// rows they are added to are in the cache. Float beside a bfloat16 x.
+// rows they are added to are in the cache. Float beside a bfloat16 x. Columns of the narrow matrix may be products
+// themselves, of columns of the op's x, which has its dtype: the op adds these to what is there before.
 struct Addend {
+  struct Source {
+    int64_t column;        // the first one of x that it reads
+    int64_t inner_column;  // the first one that it makes
+    at::Tensor factor_IR;  // one stride is 1
+  };
   struct Factor {
     int64_t inner_column;  // the first one that it reads
     int64_t column;        // the first one that it adds to
@@ -19,6 +25,7 @@ struct Addend {
   at::Tensor whole_TO = {};
   at::Tensor inner_TR = {};
   std::vector<Factor> factors = {};
+  std::vector<Source> sources = {};
   bool defined() const { return whole_TO.defined() || inner_TR.defined(); }
 };
 

@@ -79,11 +79,12 @@ inline int64_t parts(int64_t rows) {
 
 // Multiplies a_TK by packed panels, and passes the sums of rows [begin, end) to epilogue(begin, end, sums) while they
 // are in the thread's cache. They are `columns` apart, in `sums_TN` (from its row `begin`) or, if that is null, in
-// memory that is valid during the call. The division of rows into parts and blocks depends only on their number and
-// the number of threads.
-template <typename Products, typename S, typename B, typename Epilogue>
+// memory that is valid during the call. prologue(begin, end) is called for the same rows before, and draws the rows of
+// a into the cache if it reads them. The division of rows into parts and blocks depends only on their number and the
+// number of threads.
+template <typename Products, typename S, typename B, typename Prologue, typename Epilogue>
 void multiply(const Products& products, const S* a_TK, int64_t rows, int64_t depth, const B* panels, int64_t columns,
-              float* sums_TN, const Epilogue& epilogue) {
+              float* sums_TN, const Prologue& prologue, const Epilogue& epilogue) {
   const int64_t row_parts = parts(rows);
   const int64_t panel_count = (columns + products.panel - 1) / products.panel;
   const int64_t column_parts = std::min(panel_count, at::get_num_threads() / row_parts);
@@ -96,6 +97,7 @@ void multiply(const Products& products, const S* a_TK, int64_t rows, int64_t dep
       for (int64_t begin = first; begin < last; begin += size) {
         const int64_t end = std::min(last, begin + size);
         float* sums = sums_TN != nullptr ? sums_TN + begin * columns : thread_scratch<float, Sums>(size * columns);
+        prologue(begin, end);
         products.multiply(a_TK + begin * depth, depth, end - begin, panels, depth, columns, sums, columns);
         epilogue(part, begin, end, sums);
       }
@@ -113,15 +115,17 @@ void multiply(const Products& products, const S* a_TK, int64_t rows, int64_t dep
                       sums + begin * columns + first, columns);
   });
   parallel_ranges(rows, row_parts, [&](int64_t part, int64_t begin, int64_t end) {
+    prologue(begin, end);
     epilogue(part, begin, end, sums + begin * columns);
   });
 }
 
 // The same for few rows and a matrix [columns, depth] that is not packed, of which no copy is made: there are kernels
 // for it, or else each thread packs one panel at a time in its cache.
-template <typename S, typename Epilogue>
+template <typename S, typename Prologue, typename Epilogue>
 void multiply_unpacked(const kernels::Products<S>& products, const S* a_TK, int64_t rows, int64_t depth,
-                       const S* matrix_NK, int64_t columns, float* sums_TN, const Epilogue& epilogue) {
+                       const S* matrix_NK, int64_t columns, float* sums_TN, const Prologue& prologue,
+                       const Epilogue& epilogue) {
   struct Panel;
   const int64_t panels = (columns + products.panel - 1) / products.panel;
   float* sums = sums_TN != nullptr ? sums_TN : thread_scratch<float, Sums>(rows * columns);
@@ -139,6 +143,7 @@ void multiply_unpacked(const kernels::Products<S>& products, const S* a_TK, int6
     }
   });
   parallel_ranges(rows, parts(rows), [&](int64_t part, int64_t begin, int64_t end) {
+    prologue(begin, end);
     epilogue(part, begin, end, sums + begin * columns);
   });
 }

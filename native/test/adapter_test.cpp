@@ -1,5 +1,6 @@
 // Adapters: gradients against central differences, and encoding with the weights that they make.
 #include <ATen/ops/cat.h>
+#include <c10/util/accumulate.h>
 
 #include "engine/training_pass.h"
 #include "training.h"
@@ -96,6 +97,42 @@ TEST(Adapter, FreezesTheTransformer) {
     EXPECT_EQ(gradients, 7 * 2 + 2U);
     expect_error("ERR_BUSY", "while a trainer", [&] { encoder->set_adapter(""); });
   }
+}
+
+// Of layers that rest less is kept, and of an adapter what A makes of their inputs.
+TEST(Adapter, SaysHowMuchATrainingPassKeeps) {
+  const PackedBatch batch = batch_of(std::vector<int>(2000, 20), 11);
+  const Input input(batch, at::kCPU);
+  const auto rests = [](const std::string& name) { return name.starts_with("0."); };
+  for (const bool recompute : {false, true}) {
+    Network whole(tiny_bert({pooling({"mean"})})), adapted(tiny_bert({pooling({"mean"})}));
+    adapted.add_adapter(adapter_of("a", 0), 1);
+    TrainingPass(adapted).forward(input, {}, {.recompute = recompute});
+    const double said = static_cast<double>(adapted.kept_per_token(recompute, at::kFloat)),
+                 found = static_cast<double>(adapted.workspace().bytes()) / 40000;
+    EXPECT_GT(said, 0.7 * found) << recompute;
+    EXPECT_LT(said, 1.3 * found) << recompute;
+    const int64_t resting = whole.kept_per_token(recompute, at::kFloat, rests);
+    EXPECT_LT(resting, whole.kept_per_token(recompute, at::kFloat)) << recompute;
+    EXPECT_GT(said, static_cast<double>(resting)) << recompute;
+    adapted.set_adapter("");
+    EXPECT_EQ(adapted.kept_per_token(recompute, at::kFloat), resting) << recompute;
+  }
+}
+
+// The base is in bfloat16 alone, so that no masters are made.
+TEST(Adapter, SaysHowMuchMemoryItsTrainingTakes) {
+  auto encoder = encoder_of("bfloat16");
+  const TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+  const int64_t whole = Trainer(encoder, spec).memory(2, 3).fixed;
+  encoder->add_adapter(adapter_of("a", 0), 1);
+  const Trainer trainer(encoder, spec);
+  int64_t trained = 0;
+  for (const TensorInfo& info : encoder->tensors())
+    trained += is_trained(info.group) ? c10::multiply_integers(info.shape) : 0;
+  for (const TensorInfo& info : encoder->adapter_tensors("a")) trained += c10::multiply_integers(info.shape);
+  EXPECT_EQ(trainer.memory(2, 3).fixed, 3 * 4 * trained);
+  EXPECT_LT(trainer.memory(2, 3).fixed, whole / 2);
 }
 
 std::vector<float> encoded(Encoder& encoder) {

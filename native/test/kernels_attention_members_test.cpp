@@ -70,6 +70,28 @@ TEST(KernelsAttention, EveryMemberIsTheReference) {
   }
 }
 
+// As a text is written: with the keys of the tokens before, or of another text.
+TEST(KernelsAttention, OneQueryIsTheReference) {
+  for (int64_t head_dim : {12, 32, 64, 80}) {
+    for (AttentionSetup setup : attention_setups(head_dim)) {
+      for (const int more : {1, 14, 15, 16, 130}) {
+        setup.more_keys = more;
+        for (at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
+          SCOPED_TRACE(setup.name + ", " + c10::toString(type) + ", heads of " + std::to_string(head_dim));
+          AttentionCase actual(setup, {1, 1, 1}, type, 0), expected(setup, {1, 1, 1}, type, 0);
+          actual.forward();
+          expected.forward(true);
+          expect_close(actual.out, expected.out, tolerance(type), "out");
+          expect_close(actual.lse, expected.lse, type == at::kDouble ? 1e-12 : 1e-5, "lse");
+          const at::Tensor bare = at::zeros_like(actual.out);
+          attention(actual.call, actual.qkv, bare, {}, {});
+          EXPECT_TRUE(same_bits(bare, actual.out));
+        }
+      }
+    }
+  }
+}
+
 TEST(KernelsAttention, EverySizeOfHeadsIsTheReference) {
   for (int64_t head_dim : {1, 5, 12, 33, 64, 80, 96, 128, 256}) {
     for (const AttentionSetup& setup : attention_setups(head_dim)) {

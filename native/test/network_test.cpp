@@ -83,7 +83,7 @@ TEST(Network, SaysHowMuchATrainingPassKeeps) {
     Network network(tiny_bert({pooling({"mean"})}));
     network.prepare();
     TrainingPass(network).forward(input, {}, {.recompute = recompute});
-    const double said = static_cast<double>(network.model().kept_per_token(recompute, at::kFloat)),
+    const double said = static_cast<double>(network.kept_per_token(recompute, at::kFloat)),
                  found = static_cast<double>(network.workspace().bytes()) / 40000;
     EXPECT_GT(said, 0.7 * found) << recompute;
     EXPECT_LT(said, 1.3 * found) << recompute;

@@ -145,6 +145,44 @@ TEST(Product, AddendsOfParts) {
   }
 }
 
+// Products of x itself are added to the narrow matrix before it is read, on any number of threads.
+TEST(Product, AddendsThatAreMade) {
+  Workspace workspace(at::kCPU);
+  for (at::ScalarType type : {at::kFloat, at::kDouble}) {
+    for (int64_t tokens : {3, 130, 700}) {
+      const std::string what = std::string(c10::toString(type)) + " " + std::to_string(tokens);
+      const at::Tensor x = random_tensor({tokens, 96}, type, 1), w = random_tensor({150, 96}, type, 2);
+      const at::Tensor before = random_tensor({tokens, 19}, type, 3);
+      const at::Tensor left = random_tensor({40, 16}, type, 4), right = random_tensor({3, 50}, type, 5);
+      const at::Tensor factor = random_tensor({61, 19}, type, 6);
+      at::Tensor made = before.to(at::kDouble).clone();
+      made.narrow(1, 0, 16) += at::mm(x.narrow(1, 0, 40).to(at::kDouble), left.to(at::kDouble));
+      made.narrow(1, 16, 3) += at::mm(x.narrow(1, 40, 50).to(at::kDouble), right.t().to(at::kDouble));
+      const at::Tensor added = at::mm(made, factor.t().to(at::kDouble));
+      const auto check = [&](int64_t width, const at::Tensor& whole, const auto& multiply) {
+        at::Tensor expected = whole.clone(), first;
+        expected.narrow(1, 20, 61) += added;
+        for (int threads : {1, 2, 7}) {
+          const Threads guard(threads);
+          const at::Tensor inner = before.clone(), y = at::zeros({tokens, width}, type);
+          const Addend addend{{}, inner, {{0, 20, factor.t()}}, {{0, 0, left}, {40, 16, right.t()}}};
+          multiply(addend, y);
+          expect_close(inner.to(at::kDouble), made, 1e-4, what + ", inner");
+          expect_close(y.to(at::kDouble), expected, 1e-3, what);
+          if (!first.defined()) first = y;
+          EXPECT_TRUE(type == at::kDouble || !product::available(x) || y.equal(first)) << what << ", " << threads;
+        }
+      };
+      check(150, at::mm(x.to(at::kDouble), w.t().to(at::kDouble)),
+            [&](const Addend& addend, at::Tensor y) { linear(x, {w, nullptr, workspace, addend}, at::Tensor(), y); });
+      const at::Tensor back = w.t().contiguous();
+      check(150, at::mm(x.to(at::kDouble), back.to(at::kDouble)), [&](const Addend& addend, at::Tensor y) {
+        linear_backward_input(x, {back, nullptr, workspace, addend}, y, false);
+      });
+    }
+  }
+}
+
 // Views of wider matrices in every way that an adapter multiplies, on any number of threads.
 TEST(Product, NarrowSides) {
   const std::vector<std::pair<int64_t, int64_t>> shapes = {{1, 32}, {7, 96}, {65, 33}, {403, 97}, {90, 802}};

@@ -34,14 +34,19 @@ interface Answer {
   error?: { code: string; message: string }
 }
 
-/** Trains on 64 texts of 128 tokens at once, in a process of its own. @param limit beyond what the process has; null: none */
-function train(folder: string, limit: number | null, more: object = {}): Answer {
+/**
+ * Trains on 64 texts of 128 tokens at once, in a process of its own.
+ * @param limit beyond what the process has; null: none
+ * @param change a statement about `model` before the training
+ */
+function train(folder: string, limit: number | null, more: object = {}, change = ''): Answer {
   const program = `
     import { readFileSync } from 'node:fs'
     import { Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from ${JSON.stringify(INDEX)}
     const peak = () => Number(/VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024
     const model = await SentenceTransformer.load(${JSON.stringify(folder)})
     model.maxSeqLength = 128
+    ${change}
     const text = (i) => Array.from({ length: 126 }, (_, k) => (i * 7 + k) % 2 ? 'red' : 'cat').join(' ')
     const rows = Array.from({ length: 32 }, (_, i) => i)
     const trainDataset = Dataset.fromColumns({ a: rows.map(text), b: rows.map((i) => text(i + 1)) })
@@ -98,6 +103,14 @@ onLinux('bfloat16 and checkpointing within a limit', async (t) => {
     t.log(`${JSON.stringify(more)}: ${Math.round((peak - before) / MB)} MB`)
     t.true(peak <= TOLERANCE * (before + 160 * MB))
   }
+})
+
+onLinux('an adapter within a limit', async (t) => {
+  const folder = await tinyFolder(join(await temporaryFolder(t), 'model'), 1, sizes)
+  const { before, peak, error } = train(folder, 130 * MB, {}, 'await model.addAdapter({ r: 8 })')
+  t.is(error, undefined, error?.message)
+  t.log(`${Math.round((peak - before) / MB)} MB`)
+  t.true(peak <= TOLERANCE * (before + 130 * MB))
 })
 
 test('what the engine says of training, before it begins', async (t) => {

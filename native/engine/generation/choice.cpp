@@ -26,6 +26,25 @@ void forbid_repeats(std::span<const int32_t> ids, int64_t length, std::span<floa
   }
 }
 
+// Calls take(token) for scores above `bound`, which it may raise, in rising order. Blocks without one are passed over
+// at once.
+template <typename Take>
+void for_each_above(std::span<const float> scores_V, const float& bound, const Take& take) {
+  constexpr size_t kBlock = 64;
+  for (size_t first = 0; first < scores_V.size(); first += kBlock) {
+    const auto block = scores_V.subspan(first, std::min(kBlock, scores_V.size() - first));
+    if (block.size() == kBlock) {
+      const float at_first = bound;
+      int32_t above = 0;
+      for (size_t i = 0; i < kBlock; ++i) above |= static_cast<int32_t>(block[i] > at_first);
+      if (above == 0) continue;
+    }
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (block[i] > bound) take(first + i);
+    }
+  }
+}
+
 std::vector<Candidate> all_candidates(std::span<const float> scores_V) {
   std::vector<Candidate> out;
   out.reserve(scores_V.size());
@@ -78,24 +97,29 @@ void forbid(const GenerationOptions& options, std::span<const int32_t> ids, std:
 }
 
 int32_t best_token(std::span<const float> scores_V) {
-  return static_cast<int32_t>(std::max_element(scores_V.begin(), scores_V.end()) - scores_V.begin());
+  size_t best = 0;
+  float highest = scores_V[0];
+  for_each_above(scores_V, highest, [&](size_t token) {
+    best = token;
+    highest = scores_V[token];
+  });
+  return static_cast<int32_t>(best);
 }
 
 std::vector<Candidate> best_candidates(std::span<const float> scores_V, int64_t count) {
   // The worst of the best so far is at the front.
   std::vector<Candidate> out;
   const auto wanted = static_cast<size_t>(std::min<int64_t>(count, static_cast<int64_t>(scores_V.size())));
-  for (size_t i = 0; i < scores_V.size(); ++i) {
-    const Candidate one{scores_V[i], static_cast<int32_t>(i)};
-    if (out.size() < wanted) {
-      out.push_back(one);
-      std::push_heap(out.begin(), out.end(), before);
-    } else if (one.score > out.front().score) {
-      std::pop_heap(out.begin(), out.end(), before);
-      out.back() = one;
-      std::push_heap(out.begin(), out.end(), before);
-    }
-  }
+  for (size_t i = 0; i < wanted; ++i) out.push_back({scores_V[i], static_cast<int32_t>(i)});
+  if (out.empty()) return out;
+  std::make_heap(out.begin(), out.end(), before);
+  float lowest = out.front().score;
+  for_each_above(scores_V.subspan(wanted), lowest, [&](size_t i) {
+    std::pop_heap(out.begin(), out.end(), before);
+    out.back() = {scores_V[wanted + i], static_cast<int32_t>(wanted + i)};
+    std::push_heap(out.begin(), out.end(), before);
+    lowest = out.front().score;
+  });
   std::sort_heap(out.begin(), out.end(), before);
   return out;
 }
@@ -109,9 +133,8 @@ std::vector<Candidate> sampling_candidates(const GenerationOptions& options, std
     out = all_candidates(scores_V);
   } else {
     const float lowest = best_candidates(scores_V, rank).back().score;
-    for (size_t i = 0; i < scores_V.size(); ++i) {
-      if (scores_V[i] >= lowest && scores_V[i] > kNever) out.push_back({scores_V[i], static_cast<int32_t>(i)});
-    }
+    const float below = std::nextafter(lowest, kNever);
+    for_each_above(scores_V, below, [&](size_t i) { out.push_back({scores_V[i], static_cast<int32_t>(i)}); });
   }
   // No token may come next, or no score is a number: the first ones, as best_token() takes then. Never none.
   if (out.empty()) return best_candidates(scores_V, least);

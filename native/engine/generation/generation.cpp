@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/parallel.h"
 #include "core/profile.h"
 #include "core/sizes.h"
 #include "core/upload.h"
@@ -124,39 +126,66 @@ void Generation::write_tokens(std::vector<Answer>& answers) {
   std::vector<int64_t> new_places;
   for (const auto& search : searches_) {
     const int64_t prompt = search->prompt();
+    const int32_t memory = prompts_.offsets[prompt];
+    if (rows.memory_first.empty() || rows.memory_first.back() != memory) {
+      rows.reader_first.push_back(static_cast<int32_t>(ids.size()));
+      rows.readers.push_back(0);
+      rows.memory_first.push_back(memory);
+      rows.memory_length.push_back(static_cast<int32_t>(prompts_.length(prompt)));
+    }
     for (const auto& [slot, token] : search->rows()) {
       ids.push_back(token);
       rows.first.push_back(slot * static_cast<int32_t>(options_.most_tokens));
       rows.length.push_back(written_ + 1);
       new_places.push_back(rows.first.back() + written_);
-      rows.memory_first.push_back(prompts_.offsets[prompt]);
-      rows.memory_length.push_back(static_cast<int32_t>(prompts_.length(prompt)));
+      ++rows.readers.back();
     }
   }
   rows.new_R = upload<int64_t>(new_places, network_.device());
   const at::Tensor scores_RV = scores(ids, rows);
   ++written_;
-  float* next = scores_RV.mutable_data_ptr<float>();
-  const int64_t vocabulary = scores_RV.size(1);
+  const std::vector<Copies> copies = choose_tokens(scores_RV);
+  Copies all;
   std::vector<std::unique_ptr<Search>> unfinished;
-  for (auto& search : searches_) {
-    const auto size = search->rows().size() * static_cast<size_t>(vocabulary);
-    const auto copies = search->step({next, size});
-    next += size;
-    if (search->is_done()) {
-      for (Answer& answer : search->answers()) answers.push_back(std::move(answer));
+  for (size_t i = 0; i < searches_.size(); ++i) {
+    if (searches_[i]->is_done()) {
+      for (Answer& answer : searches_[i]->answers()) answers.push_back(std::move(answer));
       continue;
     }
-    for (const auto& [from, to] : copies) {
-      for (const LayerCache& cache : caches_) {
-        const at::Tensor places = cache.own_S2Y;
-        places.narrow(0, to * options_.most_tokens, written_)
-            .copy_(places.narrow(0, from * options_.most_tokens, written_));
-      }
-    }
-    unfinished.push_back(std::move(search));
+    all.insert(all.end(), copies[i].begin(), copies[i].end());
+    unfinished.push_back(std::move(searches_[i]));
   }
   searches_ = std::move(unfinished);
+  if (all.empty()) return;
+  const auto layers = static_cast<int64_t>(caches_.size());
+  parallel_ranges(layers, network_.device().is_cpu() ? parallel_parts(layers, 1) : 1,
+                  [&](int64_t, int64_t begin, int64_t end) {
+                    const at::NoGradGuard no_grad;
+                    for (int64_t layer = begin; layer < end; ++layer) {
+                      const at::Tensor places = caches_[static_cast<size_t>(layer)].own_S2Y;
+                      for (const auto& [from, to] : all) {
+                        places.narrow(0, to * options_.most_tokens, written_)
+                            .copy_(places.narrow(0, from * options_.most_tokens, written_));
+                      }
+                    }
+                  });
+}
+
+// Each search reads its rows of the scores.
+std::vector<Generation::Copies> Generation::choose_tokens(const at::Tensor& scores_RV) {
+  const auto vocabulary = static_cast<size_t>(scores_RV.size(1));
+  std::vector<std::span<float>> scores;
+  float* next = scores_RV.mutable_data_ptr<float>();
+  for (const auto& search : searches_) {
+    scores.emplace_back(next, search->rows().size() * vocabulary);
+    next += scores.back().size();
+  }
+  std::vector<Copies> out(searches_.size());
+  const auto count = static_cast<int64_t>(searches_.size());
+  parallel_ranges(count, parallel_parts(count, 1), [&](int64_t, int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) out[i] = searches_[i]->step(scores[i]);
+  });
+  return out;
 }
 
 std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> budget) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/encoder.h"
@@ -36,9 +37,11 @@ class Generation {
   void dispose();
 
  private:
+  using Copies = std::vector<std::pair<int32_t, int32_t>>;  // slots: from, to
   void reserve();
   void read_prompts(std::chrono::duration<double> budget);
   void write_tokens(std::vector<Answer>& answers);
+  std::vector<Copies> choose_tokens(const at::Tensor& scores_RV);
   // The scores of the next token of each row: logits, or their log softmax for beams. float32, on the host.
   at::Tensor scores(const std::vector<int32_t>& ids, const CachedRows& rows);
   int64_t slots() const { return prompts_.rows() * options_.sequences(); }

@@ -6,6 +6,7 @@
 #include "ops/cpu/attention_block.inl"
 #include "ops/cpu/attention_copy.inl"
 #include "ops/cpu/attention_mask.inl"
+#include "ops/cpu/attention_one.inl"
 #include "ops/cpu/attention_softmax.inl"
 #include "ops/cpu/tiles.inl"
 
@@ -18,16 +19,12 @@ ST_INLINE int64_t diagonals_of(const Attention<S>& k, const AttentionItem& item)
 
 template <typename S>
 static int64_t attention_scratch(const Attention<S>& k, const AttentionItem& item, bool backward) {
+  if (!backward && is_one(k, item)) return one_scratch(k, item);
   const int64_t E = padded(k.head_dim), vectors = item.keys * E, block = kQueries * E, most = most_keys(k, item);
   const int64_t mask = most + 8;  // two words of 16 bits for each key, from a multiple of 8 on
   if (!backward) return 2 * vectors + most * kQueries + 2 * block + 2 * kQueries + mask;
   const int64_t diagonals = Lanes<arithmetic_t<S>>::width * diagonals_of(k, item);
   return 4 * vectors + 2 * most * kQueries + 5 * block + 2 * kQueries + diagonals + mask;
-}
-
-template <typename S>
-ST_INLINE const arithmetic_t<S>* bias_of(const Attention<S>& k, int64_t head) {
-  return k.bias_HR + head * k.bias_stride + k.bias_back;
 }
 
 template <int kE, typename S>
@@ -203,6 +200,7 @@ ST_INLINE void with_head(int64_t head_dim, const Work& work) {
 }
 template <typename S>
 static void attention(const Attention<S>& k, const AttentionItem& item, arithmetic_t<S>* scratch) {
+  if (is_one(k, item)) return attention_of_one(k, item, scratch);
   with_head<S>(k.head_dim, [&]<int kE>(std::integral_constant<int, kE>) { attention_of<kE>(k, item, scratch); });
 }
 template <typename S>

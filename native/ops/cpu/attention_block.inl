@@ -59,6 +59,11 @@ static void hide(const Attention<S>& k, const Block& b, A value, A* x_LI) {
   }
 }
 
+template <typename S>
+ST_INLINE const arithmetic_t<S>* bias_of(const Attention<S>& k, int64_t head) {
+  return k.bias_HR + head * k.bias_stride + k.bias_back;
+}
+
 // p_LI = the biases of the block's scores, which are added to them; bias[d] is that of a query d positions after its
 // key.
 template <typename A>

@@ -6,9 +6,9 @@
 #if defined(__AVX512F__)
 #include "ops/cpu/transpose.inl"
 
-constexpr int kRows = 8, kVectors = 3;
+constexpr int kRows = 8, kVectors = 3, kThinRows = 16;
 #else
-constexpr int kRows = 6, kVectors = 1;
+constexpr int kRows = 6, kVectors = 1, kThinRows = 6;
 #endif
 constexpr int64_t kVector = Simd<float>::width, kPanel = kVectors * kVector;
 constexpr int64_t kAhead = 64;
@@ -22,8 +22,9 @@ struct Next {
 };
 
 // C[R, V vectors] (+)= A B for the first V vectors of a panel; A's element (r, k) is a[r * row_stride + k * k_stride].
-// Draws `next` in meanwhile; or, for few rows, what is read kAhead steps later.
-template <int R, int V, bool kFew>
+// Draws `next` in meanwhile; or, for few rows, what is read kAhead steps later. kCopied: C is a copy, without rows
+// behind.
+template <int R, int V, bool kFew, bool kCopied = false>
 static void product_block(int64_t depth, const float* a, int64_t row_stride, int64_t k_stride, const float* panel,
                           Next next, float* c, int64_t c_stride, bool accumulate) {
   using Vec = Simd<float>::type;
@@ -31,7 +32,7 @@ static void product_block(int64_t depth, const float* a, int64_t row_stride, int
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v)
       sum[r][v] = accumulate ? *reinterpret_cast<const Vec*>(c + r * c_stride + v * kVector) : Vec{};
-  if (accumulate) {  // the rows that the next call adds to
+  if (accumulate && !kCopied) {  // the rows that the next call adds to
     for (int r = 0; r < R; ++r)
       for (int v = 0; v < V; ++v) __builtin_prefetch(c + (R + r) * c_stride + v * kVector, 1, 3);
   }
@@ -65,7 +66,7 @@ static void product_block_tail(int64_t depth, const float* a, int64_t row_stride
   if (accumulate)
     for (int r = 0; r < R; ++r)
       for (int64_t n = 0; n < columns; ++n) copy[r * kWidth + n] = c[r * c_stride + n];
-  product_block<R, V, false>(depth, a, row_stride, k_stride, panel, {panel, kVector}, copy, kWidth, accumulate);
+  product_block<R, V, false, true>(depth, a, row_stride, k_stride, panel, {panel, kVector}, copy, kWidth, accumulate);
   for (int r = 0; r < R; ++r)
     for (int64_t n = 0; n < columns; ++n) c[r * c_stride + n] = copy[r * kWidth + n];
 }
@@ -81,7 +82,7 @@ ST_INLINE void product_rows(int64_t rows, int64_t depth, const float* a, int64_t
     }
     if (columns >= kPanel)
       return product_block<R, kVectors, kFew>(depth, a, row_stride, k_stride, panel, next, c, c_stride, accumulate);
-    if (columns <= kVector)  // the rank of an adapter
+    if (columns <= kVector)
       return product_block_tail<R, 1>(depth, a, row_stride, k_stride, panel, c, c_stride, columns, accumulate);
     product_block_tail<R, kVectors>(depth, a, row_stride, k_stride, panel, c, c_stride, columns, accumulate);
   }
@@ -153,21 +154,90 @@ static void multiply_add(const float* a, int64_t a_stride, int64_t rows, const f
   multiply_rows<false>(a, a_stride, rows, panels, depth, columns, out, out_stride, true);
 }
 
+// C[R, 1 vector] += A B, where the vector of B's row k is at b + k * b_stride. If kAcross, the R rows of A lie
+// `a_stride` apart, and so do those from `next.from` on, which are drawn in as far as A is deep; else A's columns lie
+// so, and `next` is what product_block() takes.
+template <int R, bool kAcross>
+static void thin_block(int64_t depth, const float* a, int64_t a_stride, const float* b, int64_t b_stride, Next next,
+                       float* c, int64_t c_stride) {
+  using Vec = Simd<float>::type;
+  constexpr int64_t kLast = kVector - 1;
+  Vec sum[R];
+  for (int r = 0; r < R; ++r) sum[r] = *reinterpret_cast<const Vec*>(c + r * c_stride);
+#pragma GCC unroll 4
+  for (int64_t k = 0; k < depth; ++k) {
+    __builtin_prefetch(next.from + (kAcross ? (k & kLast) * a_stride + (k & ~kLast) : k * next.stride), 0, 2);
+    const Vec row = *reinterpret_cast<const Vec*>(b + k * b_stride);
+    for (int r = 0; r < R; ++r) sum[r] += (kAcross ? a[r * a_stride + k] : a[k * a_stride + r]) * row;
+  }
+  for (int r = 0; r < R; ++r) *reinterpret_cast<Vec*>(c + r * c_stride) = sum[r];
+}
+
+// Up to R rows and one vector of columns, of which fewer may be written.
+template <int R, bool kAcross>
+ST_INLINE void thin_rows(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b,
+                         int64_t b_stride, Next next, float* c, int64_t c_stride, int64_t columns) {
+  if constexpr (R > 0) {
+    if (rows != R) {
+      return thin_rows<R - 1, kAcross>(rows, depth, a, a_stride, b, b_stride, next, c, c_stride, columns);
+    }
+    if (columns == kVector) return thin_block<R, kAcross>(depth, a, a_stride, b, b_stride, next, c, c_stride);
+    float copy[R * kVector] = {};
+    for (int r = 0; r < R; ++r)
+      for (int64_t n = 0; n < columns; ++n) copy[r * kVector + n] = c[r * c_stride + n];
+    thin_block<R, kAcross>(depth, a, a_stride, b, b_stride, next, copy, kVector);
+    for (int r = 0; r < R; ++r)
+      for (int64_t n = 0; n < columns; ++n) c[r * c_stride + n] = copy[r * kVector + n];
+  }
+}
+
+// A' lies as [depth, rows] and stays in the cache. B's rows are read once, as they lie, and drawn in a vector ahead.
+// Returns the number of columns that are done.
+static int64_t add_product_of_few(const float* a, int64_t a_stride, int64_t rows, const float* b, int64_t b_stride,
+                                  int64_t depth, int64_t columns, float* out, int64_t out_stride) {
+  int64_t n = 0;
+  for (; n + kVector <= columns; n += kVector) {
+    const bool last = n + 2 * kVector > columns;
+    const Next next{last ? b + depth * b_stride : b + n + kVector, b_stride};
+    thin_rows<kThinRows, false>(rows, depth, a, a_stride, b + n, b_stride, next, out + n, out_stride, kVector);
+  }
+  return n;
+}
+
 // Panels are packed where they are used, in the cache, and the rows of all of A follow.
 static void add_product(const float* a, int64_t row_stride, int64_t k_stride, int64_t rows, const float* b,
                         int64_t b_k_stride, int64_t b_n_stride, int64_t depth, int64_t columns, float* out,
                         int64_t out_stride) {
   alignas(64) float panel[kDepth * kPanel];
+  const bool draws_b = b_n_stride == 1 && rows < columns;
   for (int64_t k = 0; k < depth; k += kDepth) {
     const int64_t count = depth - k < kDepth ? depth - k : kDepth;
-    for (int64_t n = 0; n < columns; n += kPanel) {
-      pack_panel(b + k * b_k_stride + n * b_n_stride, b_k_stride, b_n_stride, count,
-                 columns - n < kPanel ? columns - n : kPanel, panel);
-      for (int64_t r = 0; r < rows; r += kRows) {
-        const float* strip = a + r * row_stride + k * k_stride;
-        product_rows<kRows, false>(rows - r < kRows ? rows - r : kRows, count, strip, row_stride, k_stride, panel,
-                                   {strip + kRows * row_stride, k_stride}, out + r * out_stride + n, out_stride,
-                                   columns - n, true);
+    const float *a_k = a + k * k_stride, *b_k = b + k * b_k_stride;
+    int64_t n = 0;
+    if (draws_b && rows <= kThinRows && row_stride == 1) {
+      n = add_product_of_few(a_k, k_stride, rows, b_k, b_k_stride, count, columns, out, out_stride);
+    }
+    for (; n < columns; n += kPanel) {
+      const int64_t width = columns - n < kPanel ? columns - n : kPanel;
+      pack_panel(b_k + n * b_n_stride, b_k_stride, b_n_stride, count, width, panel);
+      const bool thin = kVectors > 1 && width <= kVector && k_stride == 1;  // width: the rank of an adapter
+      const int64_t step = thin ? kThinRows : kRows;
+      for (int64_t r = 0; r < rows; r += step) {
+        const float *strip = a_k + r * row_stride, *next_strip = strip + step * row_stride;
+        const int64_t height = rows - r < step ? rows - r : step;
+        float* to = out + r * out_stride + n;
+        if (thin) {
+          thin_rows<kThinRows, true>(height, count, strip, row_stride, panel, kPanel, {next_strip, row_stride}, to,
+                                     out_stride, width);
+          continue;
+        }
+        Next next{next_strip, k_stride};
+        if (draws_b && r < kVectors * kRows) {  // a vector of the next panel's columns
+          const float* panel_after = n + kPanel < columns ? b_k + n + kPanel : b_k + count * b_k_stride;
+          next = {panel_after + r / kRows * kVector, b_k_stride};
+        }
+        product_rows<kRows, false>(height, count, strip, row_stride, k_stride, panel, next, to, out_stride, columns - n,
+                                   true);
       }
     }
   }
