@@ -18,6 +18,8 @@ const THEMES = {
   memory: 'peak memory of training',
   load: 'process start to first embedding, loading of a large vocabulary',
   architectures: 'every architecture in its base shape beside BERT, memory of long rows',
+  methods:
+    'cached ranking, cross-encoders, mining, search and clustering of 100,000 vectors, repeated texts, beside Python',
   bars: 'every bar of the project: figure, bar, pass or miss (a quarter of an hour; alone)',
 }
 
@@ -25,14 +27,15 @@ const HELP = `npm run bench -- [options]
 
   --theme LIST      of the themes below (default train,encode)
   --workloads LIST  of a theme's workloads (default: those that take minutes, not hours): for training sts, squad, nli-pairs-64,
-                    nli-pairs-128, nli-triplets-64, nli-triplets-128, base-sts; for encoding sts, passages, query, short, base-sts;
+                    nli-pairs-128, nli-pairs-256, cached-512, nli-triplets-64, nli-triplets-128, base-sts; for encoding sts, passages,
+                    query, short, repeated, base-sts;
                     architectures by their names in bench/architecture_models.py
   --programs LIST   of ${Object.keys(PROGRAMS).join(', ')}
                     (default: all but python-compile)
   --rounds N        trials of each program (default 3)
   --steps N         training steps that count; --warm-up N steps before them (default: each workload's own)
   --texts N         only the first N texts of an encoding workload
-  --documents N     of ir (default 1000000)
+  --documents N     of ir (default 1000000), and of the vectors of methods (at most 100000)
   --threads N       of all programs (default: each its own choice)
   --model PATH      folder or hub id in place of all-MiniLM-L6-v2 (default: ../shared/models, else the hub's)
   --data FOLDER     with stsb, squad, nli, banking77 (default: ../shared/data)

@@ -12,15 +12,18 @@ const run = promisify(execFile)
 
 /** @typedef {{ file: string, directory: string, command: string }} Entry */
 
-/** @returns {Entry[]} the files that are compiled with a precompiled header */
+/** @returns {Entry[]} the files that the build compiles */
 function compiled() {
   const database = join(buildFolder(), 'compile_commands.json')
   if (!existsSync(database)) throw new Error(`${database} does not exist. What mends it: npm run build:native`)
   const entries = /** @type {Entry[]} */ (JSON.parse(readFileSync(database, 'utf8')))
-  const found = entries.filter(({ file, command }) => command.includes('cmake_pch.hxx') && !file.includes('cmake_pch'))
-  if (!found.length) throw new Error(`${database} names no precompiled header: every build checks the includes there`)
-  return found
+  if (!entries.some(isPrecompiled))
+    throw new Error(`${database} names no precompiled header: every build checks the includes there`)
+  return entries.filter(({ file }) => !file.includes('cmake_pch'))
 }
+
+/** @param {Entry} entry @returns {boolean} whether it is compiled with a precompiled header; every build checks the others */
+const isPrecompiled = ({ command }) => command.includes('cmake_pch.hxx')
 
 /**
  * The sources that changed, and the headers, each with the options of a source of its folder.
@@ -35,9 +38,10 @@ function changed(entries, commit) {
   return files.flatMap((name) => {
     const file = join(packageRoot, name)
     const entry = entries.find((candidate) => candidate.file === file)
-    if (entry) return [entry]
-    // A header for nvcc is compiled by nvcc alone.
-    const neighbour = entries.find((candidate) => folder(relative(packageRoot, candidate.file)) === folder(name))
+    if (entry) return isPrecompiled(entry) ? [entry] : []
+    // A header for nvcc is compiled by nvcc alone. The program of the tests compiles some sources without the headers of Node.
+    const neighbours = entries.filter((candidate) => folder(relative(packageRoot, candidate.file)) === folder(name))
+    const neighbour = neighbours.find(({ command }) => !command.includes('native_tests.dir')) ?? neighbours[0]
     return name.endsWith('.h') && neighbour && !name.startsWith('native/cuda/') ? [{ ...neighbour, file }] : []
   })
 }
@@ -72,7 +76,7 @@ async function judge({ file, directory, command: line }) {
 async function main() {
   const { values } = parseArgs({ options: { changed: { type: 'string' } } })
   const all = compiled()
-  const entries = values.changed === undefined ? all : changed(all, values.changed)
+  const entries = values.changed === undefined ? all.filter(isPrecompiled) : changed(all, values.changed)
   let failed = 0
   let next = 0
   const work = async () => {

@@ -122,6 +122,25 @@ export const TRAINING = {
     warmUp: 2,
     read: squad,
   },
+  'nli-pairs-256': {
+    label: 'NLI pairs, 256',
+    model: MINILM,
+    loss: RANKING,
+    batch: 256,
+    steps: 3,
+    warmUp: 1,
+    read: (f) => nli(f, 2),
+  },
+  'cached-512': {
+    label: 'NLI pairs, 512 by gradient caching, 32 at a time',
+    model: MINILM,
+    loss: `Cached${RANKING}`,
+    miniBatch: 32,
+    batch: 512,
+    steps: 2,
+    warmUp: 1,
+    read: (f) => nli(f, 2),
+  },
   'base-sts': {
     label: 'bert-base, STS pairs, 32',
     model: BASE,
@@ -168,6 +187,13 @@ export const ENCODING = {
     read: (f) => ({ texts: sts(f, 'dev').sentence1.slice(0, 350) }),
   },
   short: { label: '100,000 short texts', model: MINILM, warmUp: 256, heavy: true, read: shortTexts },
+  repeated: {
+    label: '100,000 short texts, 30 % repeated',
+    model: MINILM,
+    warmUp: 256,
+    heavy: true,
+    read: repeatedTexts,
+  },
   'base-sts': {
     label: 'bert-base, STS dev sentences',
     model: BASE,
@@ -196,6 +222,26 @@ function shortTexts(folder) {
     ),
   }
 }
+
+/** The first 70,000 of the short texts, and 30,000 of them again in between. */
+function repeatedTexts(folder) {
+  const { texts } = shortTexts(folder)
+  const different = 70_000
+  return { texts: texts.map((_, i) => texts[i % 10 < 7 ? Math.floor(i / 10) * 7 + (i % 10) : (i * 1009) % different]) }
+}
+
+/** Pairs of a cross-encoder: questions with their passage, and with another one. */
+export function scoredPairs(folder, count) {
+  const { anchor, positive } = mixed(squad(folder), count)
+  return {
+    query: anchor,
+    passage: positive.map((passage, i) => (i % 2 ? positive[(i + 7) % count] : passage)),
+    label: positive.map((_, i) => (i % 2 ? 0 : 1)),
+  }
+}
+
+/** Questions with their passages, for mining. */
+export const questionPassages = (folder, count) => mixed(squad(folder), count)
 
 /** The columns of a training workload, as many rows as its steps need, with `steps` and `warmUp` in place of its own. */
 export function trainingColumns(workload, folder, { steps = workload.steps, warmUp = workload.warmUp } = {}) {

@@ -17,7 +17,9 @@ export function train(
   const { steps = run.options.steps ?? workload.steps, warmUp = run.options.warmUp ?? workload.warmUp } = counts
   const columns = trainingColumns(workload, run.options.data, { steps, warmUp })
   const work = trainingWork(run, workload, columns, { steps, warmUp })
-  const settings = { data: run.dataFile(`train-${name}`, columns), loss: workload.loss, ...(trace && { trace }) }
+  const settings = { data: run.dataFile(`train-${name}`, columns), loss: workload.loss }
+  if (trace) settings.trace = trace
+  if (workload.miniBatch) settings['mini-batch'] = workload.miniBatch
   const trials = run.inTurns(theme, programs, {
     ...{ workload: name, model: workload.model, script: 'train', rounds },
     settings: { ...settings, 'batch-size': workload.batch, steps, 'warm-up': warmUp },

@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--warm-up", type=int, default=5)
+    parser.add_argument("--mini-batch", type=int, default=0, help="of a loss with gradient caching")
     parser.add_argument("--threads", type=int, default=0, help="0: what PyTorch chooses")
     parser.add_argument("--started", type=float, default=0, help="when the process was started, milliseconds since 1970")
     parser.add_argument("--out", help="file for the embeddings")

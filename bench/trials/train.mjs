@@ -5,7 +5,7 @@ import { cpuMs, engineFacts, say, trialOptions } from './trial.mjs'
 
 const TIMER_MS = 10
 
-const { model: source, columns, batchSize, steps, warmUp, loss, dtype, threads, trace } = trialOptions()
+const { model: source, columns, batchSize, steps, warmUp, miniBatch, loss, dtype, threads, trace } = trialOptions()
 const model = await SentenceTransformer.load(source, threads > 0 ? { threads } : {})
 const lateness = []
 const ends = []
@@ -43,7 +43,7 @@ const clock = {
 await new SentenceTransformerTrainer({
   model,
   trainDataset: Dataset.fromColumns(columns),
-  loss: new losses[loss](),
+  loss: new losses[loss](miniBatch > 0 ? { miniBatchSize: miniBatch } : {}),
   args: {
     ...{ maxSteps: warmUp + steps, perDeviceTrainBatchSize: batchSize, learningRate: 2e-5, saveStrategy: 'no' },
     ...{ batchSampler: 'sequential', bf16: dtype === 'bfloat16' },

@@ -34,7 +34,7 @@ def main():
         SentenceTransformerTrainer(
             model=model,
             train_dataset=Dataset.from_dict(options.columns),
-            loss=getattr(losses, options.loss)(model),
+            loss=getattr(losses, options.loss)(model, **({"mini_batch_size": options.mini_batch} if options.mini_batch else {})),
             args=SentenceTransformerTrainingArguments(
                 output_dir=folder, max_steps=options.warm_up + options.steps, per_device_train_batch_size=options.batch_size,
                 learning_rate=2e-5, save_strategy="no", use_cpu=DEVICE == "cpu", disable_tqdm=True, bf16=options.dtype == "bfloat16",

@@ -92,6 +92,8 @@ test.serial('within its time it finds settings that are better than those on shu
     if (cell(i, 'rows of dev') === 'all') t.true((cell(i, 'dev') as number) <= dev.after + 1e-9, String(row))
   const settings = parse(readFileSync(join(folder, 'settings.yaml'), 'utf8'))
   t.is(settings.training.learningRate, cell(best, 'learningRate'))
+  // bfloat16 is taken where it is faster, and told.
+  t.is(settings.training.bf16 === true, /Trainings compute in bfloat16, \S+ times as fast/.test(notes.join(' ')))
   t.is(lines.filter((line) => /^trial \d+: /.test(line)).length, counts.trainings!)
   const model = await SentenceTransformer.load(join(folder, 'model'))
   await model.dispose()
@@ -145,8 +147,10 @@ test.serial('what is to be tried can be said, and a loss that fails does not end
 
 test.serial('with several batches a step no training is longer than its epochs', async (t) => {
   const { folder } = await run(t, {
-    ...{ args: { gradientAccumulationSteps: 4 }, search: { perDeviceTrainBatchSize: [8], numTrainEpochs: [1] } },
+    ...{ args: { gradientAccumulationSteps: 4, bf16: false } },
+    search: { perDeviceTrainBatchSize: [8], numTrainEpochs: [1] },
   })
+  t.false(parse(readFileSync(join(folder, 'settings.yaml'), 'utf8')).training.bf16)
   const { figures } = await RunFolder.read(folder)
   const { columns, rows } = figures.get('search-1-trials') as FigureOf<'table'>
   const epochs = rows.map((row) => row[columns.indexOf('epochs')] as number)

@@ -84,7 +84,7 @@ function firstSettings(
   return { loss: losses.includes(loss) ? loss : losses[0]!, args: Object.fromEntries(entries) }
 }
 
-async function tell(run: RecipeRun, { best, trials }: Found, { budget, dev, args }: FindOptions): Promise<void> {
+async function tell(run: RecipeRun, { best, trials, bf16 }: Found, { budget, dev, args }: FindOptions): Promise<void> {
   const trainings = trials.reduce((sum, { records }) => sum + records.length, 0)
   const last = best.records.at(-1)!
   const { loss, args: found } = best.settings
@@ -94,8 +94,17 @@ async function tell(run: RecipeRun, { best, trials }: Found, { budget, dev, args
     `Within ${durationText(budget)}, the best on dev of ${trials.length} trials (${trainings} trainings) was trial ${best.number}: ` +
       `${settingsText(best.settings)}, ${last.steps} steps. Dev chose it, so that its number on dev is too good; test is not concerned.`,
   )
+  if (bf16 !== undefined)
+    run.note(
+      `Trainings compute in bfloat16, ${bf16} times as fast here as float32; \`bf16: false\` in the training keeps float32.`,
+    )
   // The length at which it was best, and not the one that it would have had with more time.
-  const training = { ...args, ...found, numTrainEpochs: Number(last.epochs.toPrecision(4)) }
+  const training = {
+    ...args,
+    ...found,
+    ...(bf16 !== undefined && { bf16: true }),
+    numTrainEpochs: Number(last.epochs.toPrecision(4)),
+  }
   const { stringify } = await import('yaml')
   await writeFileAtomic(join(run.folder, 'settings.yaml'), stringify({ loss, training }))
   const metric = 'primary metric'

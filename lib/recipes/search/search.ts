@@ -33,6 +33,8 @@ export interface Found {
   best: Trial
   model: RecipeModel
   trials: Trial[]
+  /** How many times as fast as float32 the trainings were in bfloat16; absent: they were in float32. */
+  bf16?: number | undefined
 }
 
 /**
@@ -44,7 +46,7 @@ export async function search(parts: SearchParts): Promise<Found> {
 }
 
 class Search {
-  readonly #parts: SearchParts
+  #parts: SearchParts
   readonly #trials: Trial[] = []
   #best: { trial: Trial; score: number; folder: string; model: RecipeModel | undefined } | undefined
   /** Seconds of trainings of earlier runs. */
@@ -68,13 +70,14 @@ class Search {
       return measurePace(this.#parts)
     })
     this.#pace = pace
+    if (pace.bf16 !== undefined) this.#parts = { ...this.#parts, args: { ...this.#parts.args, bf16: true } }
     if (isReused) this.#earlier += pace.seconds
     this.#sample = pace.devRows === undefined ? dev.all : await dev.sample!(pace.devRows)
     for (let bracket = 0; this.#trials.length < MOST_TRIALS; bracket++) if (!(await this.#bracket(bracket, key))) break
     if (this.#best === undefined) throw this.#nothing()
     const { trial, model, folder } = this.#best
     const kept = model ?? (await loadTrained(this.#parts.run, folder, this.#parts.kind))
-    return { best: trial, model: kept, trials: this.#trials }
+    return { best: trial, model: kept, trials: this.#trials, bf16: pace.bf16 }
   }
 
   /** @returns whether it was done */
