@@ -27,6 +27,11 @@ async function start(t: ExecutionContext, args: readonly string[], steps: number
     },
     signal: stop.signal,
   })
+  // A test that fails must not leave its training behind: it would keep the processor from all other tests.
+  t.teardown(async () => {
+    stop.abort()
+    await code
+  })
   const line = async (pattern: RegExp) => {
     for (let i = 0; i < 300; i++) {
       const found = pattern.exec(err)
