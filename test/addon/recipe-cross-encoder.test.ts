@@ -8,10 +8,10 @@ import { CrossEncoder, crossEncoderLosses, Dataset, evaluation, losses, recipes 
 import { RunFolder } from '../../lib/report/run-folder.js'
 import { callProgram } from '../helpers/call-program.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import { hasShared, MINILM, sharedData, shuffledColumn } from '../helpers/shared.js'
+import { MINILM, runsControls, sharedData, shuffledColumn } from '../helpers/shared.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
-const test = hasShared ? anyTest : anyTest.skip
+const controlled = runsControls ? anyTest : anyTest.skip
 const folder = mkdtempSync(join(tmpdir(), 'sentence-torch-pairs-'))
 const at = (name: string) => join(folder, name)
 const TINY = await tinyFolder(at('tiny'))
@@ -25,7 +25,7 @@ async function run(t: ExecutionContext, options: Omit<recipes.FinetuneOptions, '
   })
 }
 
-test('questions and answers train a better ranker than shuffled ones', async (t) => {
+controlled('questions and answers train a better ranker than shuffled ones', async (t) => {
   const rows = (await Dataset.fromFile(sharedData('squad/train-question-sentences.jsonl'))).selectColumns([
     'question',
     'answer_sentence',

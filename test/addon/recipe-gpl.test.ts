@@ -6,11 +6,12 @@ import { CrossEncoder, CrossEncoderTrainer, crossEncoderLosses, Dataset, recipes
 import { marginsOf } from '../../lib/recipes/margins.js'
 import { RunFolder } from '../../lib/report/run-folder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import { hasShared, MINILM, sharedData } from '../helpers/shared.js'
+import { hasShared, MINILM, runsControls, sharedData } from '../helpers/shared.js'
 import { retrieval } from '../helpers/squad.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
 const test = hasShared ? anyTest : anyTest.skip
+const controlled = runsControls ? anyTest : anyTest.skip
 const golden = (path: string) => fileURLToPath(new URL(`../../../test/parity/golden/${path}`, import.meta.url))
 /** A T5 and a cross-encoder with random weights. */
 const T5 = golden('seq2seq-folder')
@@ -29,7 +30,7 @@ anyTest('margins are those of Python: raw scores', async (t) => {
   for (const [i, margin] of margins.entries()) t.true(Math.abs(found[i]! - margin) < 1e-5, `${found[i]}, not ${margin}`)
 })
 
-test('a teacher that knows the data makes a better model than one that does not', async (t) => {
+controlled('a teacher that knows the data makes a better model than one that does not', async (t) => {
   const folder = await temporaryFolder(t)
   const rows = await Dataset.fromFile(sharedData('squad/train-question-sentences.jsonl'), {
     columns: ['question', 'answer_sentence'],

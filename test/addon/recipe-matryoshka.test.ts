@@ -6,11 +6,12 @@ import { Dataset, recipes, SentenceTransformer } from '../../lib/index.js'
 import { qualityBySize } from '../../lib/recipes/few-bytes.js'
 import { RunFolder } from '../../lib/report/run-folder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import { hasShared, MINILM, sharedData, shuffledColumn, stsDev } from '../helpers/shared.js'
+import { hasShared, MINILM, runsControls, sharedData, shuffledColumn, stsDev } from '../helpers/shared.js'
 import { retrieval } from '../helpers/squad.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
 const test = hasShared ? anyTest : anyTest.skip
+const controlled = runsControls ? anyTest : anyTest.skip
 
 interface Golden {
   sizes: { devRows: number; calibrationRows: number; found: { dim: number; precision: string; spearman: number }[] }
@@ -42,7 +43,7 @@ test('each size is worth what it is in Python', async (t) => {
     )
 })
 
-test('scores train better embeddings than shuffled scores, and short ones gain from the widths', async (t) => {
+controlled('scores train better embeddings than shuffled scores, and short ones gain from the widths', async (t) => {
   const train = (await (await Dataset.fromFile(sharedData('stsb/train.tsv'))).shuffle(1)).head(240)
   const evaluator = await stsDev('test', 600, 200)
   const folder = await temporaryFolder(t)

@@ -5,12 +5,12 @@ import { Dataset, recipes } from '../../lib/index.js'
 import { holdOutParallel, parallelSets } from '../../lib/recipes/parallel-rows.js'
 import { cipherOf } from '../helpers/cipher.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import { hasShared, MINILM, sharedData, shuffledColumn } from '../helpers/shared.js'
+import { hasShared, MINILM, runsControls, sharedData, shuffledColumn } from '../helpers/shared.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
-const test = hasShared ? anyTest : anyTest.skip
+const controlled = runsControls ? anyTest : anyTest.skip
 
-test('translations into a made-up language train a better model than translations of other texts', async (t) => {
+controlled('translations into a made-up language train a better model than translations of other texts', async (t) => {
   const rows = await Dataset.fromFile(sharedData('stsb/train.tsv'), { columns: ['sentence1', 'sentence2'] })
   const all = [...new Set([...rows.texts('sentence1'), ...rows.texts('sentence2')])]
   const translate = cipherOf(all, MINILM)

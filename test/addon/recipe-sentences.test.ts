@@ -2,9 +2,18 @@ import anyTest, { type ExecutionContext } from 'ava'
 import { ContrastiveTensionDataLoader, Dataset, DenoisingAutoEncoderDataset, losses, recipes } from '../../lib/index.js'
 import { withClsPooling } from '../../lib/recipes/tsdae.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import { controlTraining, hasShared, MINILM, sharedData, shuffledColumn, stsDev } from '../helpers/shared.js'
+import {
+  controlTraining,
+  hasShared,
+  MINILM,
+  runsControls,
+  sharedData,
+  shuffledColumn,
+  stsDev,
+} from '../helpers/shared.js'
 
 const test = hasShared ? anyTest : anyTest.skip
+const controlled = runsControls ? anyTest : anyTest.skip
 
 /** Captions and headlines, without their scores. */
 async function someSentences(count: number): Promise<Dataset> {
@@ -18,7 +27,7 @@ const common = async (t: ExecutionContext) => ({
   ...{ model: MINILM, outputDir: await temporaryFolder(t), seed: 1, test: await stsDev('test', 600, 200) },
 })
 
-test('SimCSE: sentences beside themselves train a better model than sentences beside others', async (t) => {
+controlled('SimCSE: sentences beside themselves train a better model than sentences beside others', async (t) => {
   const train = await someSentences(200)
   const args = { perDeviceTrainBatchSize: 32, learningRate: 2e-4, maxSteps: 10, saveStrategy: 'no' } as const
   const result = await recipes.simcse({ ...(await common(t)), train, args })
@@ -32,7 +41,7 @@ test('SimCSE: sentences beside themselves train a better model than sentences be
   t.true(afterOf(result) > control + 0.05)
 })
 
-test('Contrastive Tension: both forms train a better model than shuffled labels', async (t) => {
+controlled('Contrastive Tension: both forms train a better model than shuffled labels', async (t) => {
   const train = await someSentences(400)
   const args = { perDeviceTrainBatchSize: 16, learningRate: 3e-4, maxSteps: 10, saveStrategy: 'no' } as const
   const { sentences } = recipes.sentencesOf(train)

@@ -4,9 +4,9 @@ import { Dataset, evaluation, losses, recipes } from '../../lib/index.js'
 import { modelKind } from '../../lib/recipes/model-kind.js'
 import { RunFolder } from '../../lib/report/run-folder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import { hasShared, MINILM, sharedData, shuffledColumn, stsDev } from '../helpers/shared.js'
+import { MINILM, runsControls, sharedData, shuffledColumn, stsDev } from '../helpers/shared.js'
 
-const test = hasShared ? anyTest : anyTest.skip
+const controlled = runsControls ? anyTest : anyTest.skip
 
 async function run(t: ExecutionContext, train: Record<string, Dataset>, tests: evaluation.SequentialEvaluator) {
   return recipes.finetune({
@@ -19,7 +19,7 @@ async function run(t: ExecutionContext, train: Record<string, Dataset>, tests: e
   })
 }
 
-test('pairs and scores together are better at both than when both are shuffled', async (t) => {
+controlled('pairs and scores together are better at both than when both are shuffled', async (t) => {
   const pairs = (await Dataset.fromFile(sharedData('squad/train-question-sentences.jsonl'))).selectColumns([
     'question',
     'answer_sentence',

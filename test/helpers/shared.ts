@@ -18,6 +18,12 @@ export const hasShared = existsSync(MINILM) && existsSync(sharedData('README.md'
 if (!hasShared)
   console.warn('No ../shared with data and all-MiniLM-L6-v2 beside the repository: the tests of recipes are skipped')
 
+/**
+ * For trainings of a minute beside a control that learns from shuffled data: `npm run test:recipes` runs them all. `npm test` leaves out
+ * those of recipes whose parts other tests train with, too.
+ */
+export const runsControls = hasShared && process.env.SENTENCE_TORCH_TEST_RECIPES !== undefined
+
 /** Spearman on rows of the STS benchmark's dev split (`length` of them, from `start`). */
 export async function stsDev(
   name: string,
