@@ -32,7 +32,7 @@ const MOST_PACKAGES = 24
 const LIMITS = {
   'sentence-torch': 1.9,
   '@sentence-torch/build': 0.5,
-  [`@sentence-torch/${platform}`]: 3.3,
+  [`@sentence-torch/${platform}`]: 3.6,
   [`@sentence-torch/libtorch-${platform}`]: 120,
 }
 
