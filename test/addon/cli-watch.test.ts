@@ -33,7 +33,7 @@ async function start(t: ExecutionContext, args: readonly string[], steps: number
     await code
   })
   const line = async (pattern: RegExp) => {
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < 1200; i++) {
       const found = pattern.exec(err)
       if (found) return found
       await wait(100)
@@ -63,7 +63,7 @@ withBrowser('a figure changes in a browser while the training runs, and the serv
       "document.querySelector('#training svg path[stroke-width=\"2\"]')?.getAttribute('d') ?? document.body.innerText.slice(0, 0)",
     )
   const seen = new Set<string>()
-  for (let i = 0; i < 300 && seen.size < 3; i++) {
+  for (let i = 0; i < 1200 && seen.size < 3; i++) {
     seen.add(await curve())
     await wait(100)
   }
