@@ -8,8 +8,7 @@ import time
 from datasets import Dataset
 from machine import DEVICE, arguments, autocast, facts, say
 from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments, losses
-from torch.utils.data import BatchSampler, SequentialSampler
-from train_peer import Clock
+from train_peer import Clock, in_order
 
 
 def main():
@@ -28,8 +27,7 @@ def main():
             args=CrossEncoderTrainingArguments(
                 output_dir=folder, max_steps=options.warm_up + options.steps, per_device_train_batch_size=options.batch_size,
                 learning_rate=2e-5, save_strategy="no", use_cpu=DEVICE == "cpu", disable_tqdm=True, bf16=options.dtype == "bfloat16",
-                batch_sampler=lambda dataset, batch_size, drop_last, **rest: BatchSampler(
-                    SequentialSampler(dataset), batch_size, drop_last),
+                batch_sampler=in_order,
             ),
             callbacks=[clock],
         ).train()

@@ -26,6 +26,10 @@ class Clock(TrainerCallback):
         self.end, self.end_cpu = time.perf_counter(), time.process_time()
 
 
+def in_order(dataset, batch_size, drop_last, **rest):
+    return BatchSampler(SequentialSampler(dataset), batch_size, drop_last)
+
+
 def main():
     options = arguments()
     model = load(options)
@@ -38,8 +42,7 @@ def main():
             args=SentenceTransformerTrainingArguments(
                 output_dir=folder, max_steps=options.warm_up + options.steps, per_device_train_batch_size=options.batch_size,
                 learning_rate=2e-5, save_strategy="no", use_cpu=DEVICE == "cpu", disable_tqdm=True, bf16=options.dtype == "bfloat16",
-                batch_sampler=lambda dataset, batch_size, drop_last, **rest: BatchSampler(
-                    SequentialSampler(dataset), batch_size, drop_last),
+                batch_sampler=in_order,
             ),
             callbacks=[clock],
         ).train()
