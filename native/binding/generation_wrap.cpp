@@ -46,6 +46,7 @@ Napi::Function GenerationWrap::define(Napi::Env env) {
 GenerationWrap::GenerationWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<GenerationWrap>(info) {
   throwing(info.Env(), [&] {
     auto encoder = EncoderWrap::unwrap(info[0], "encoder");
+    engine_ = encoder.get();
     generation_ = std::make_shared<Generation>(std::move(encoder), to_batch(info[1]), to_generation_options(info[2]));
     bytes_ = static_cast<double>(generation_->bytes());
   });
@@ -69,7 +70,7 @@ Napi::Value GenerationWrap::next(const Napi::CallbackInfo& info) {
     auto found = std::make_shared<Found>();
     return Environment::of(info.Env())
         .enqueue(
-            {},
+            {.engine = engine_, .reads = true, .yields = true}, {},
             [generation = generation_, found] {
               found->answers = generation->next(kJob);
               found->done = generation->is_done();

@@ -23,6 +23,7 @@ class GenerationWrap : public Napi::ObjectWrap<GenerationWrap> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Generation> generation_;
+  const Encoder* engine_ = nullptr;  // to tell it from others
   double bytes_ = 0;
   bool disposed_ = false;
 };

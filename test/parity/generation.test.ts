@@ -1,6 +1,7 @@
 // Texts that tiny random encoder-decoder models write against transformers' generate(), token for token; golden texts by
 // test/parity/make_generation.py. Then what must not change them: batches, threads, the order of jobs.
 import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type {
   ConfigObject,
@@ -72,20 +73,21 @@ function optionsOf(given: Arguments): GenerationOptions {
   }
 }
 
-/** Answers by prompt, in order; `between` runs between two jobs. */
+/** Answers by prompt, in order; `meanwhile` submits other work while a job runs. */
 async function generate(
   encoder: NativeEncoder,
   prompts: readonly number[][],
   options: GenerationOptions,
-  between?: () => Promise<void>,
+  meanwhile?: (job: Promise<unknown>) => Promise<void>,
 ): Promise<number[][][]> {
   const generation = new addon.Generation(encoder, batchOf(prompts), options)
   const found: GeneratedAnswer[] = []
   for (let done = false; !done; ) {
-    const job = await generation.next()
+    const running = generation.next()
+    await meanwhile?.(running)
+    const job = await running
     found.push(...job.answers)
     done = job.done
-    await between?.()
   }
   await generation.dispose()
   return prompts.map((_, prompt) =>
@@ -109,15 +111,29 @@ for (const [name, { prompts, modes }] of Object.entries(MODELS)) {
     })
   }
 
-  test(`${name}: other batches and jobs in between change nothing`, async (t) => {
+  test(`${name}: other batches, jobs in between and queries inside of jobs change nothing`, async (t) => {
     const encoder = await open(name)
     const few = texts.slice(0, 12)
     for (const sample of [false, true]) {
       const options = { ...optionsOf(modes['4 beams']!.arguments), sample, seed: 5 }
       const expected = await generate(encoder, few, options)
-      const width = encoder.embeddingDimension
-      const encode = async () => encoder.encode(batchOf([few[3]!]), new Float32Array(width))
-      t.deepEqual(await generate(encoder, few, options, encode), expected)
+      const encode = async (lane: 'query' | 'bulk') => {
+        const out = new Float32Array(few[3]!.length * encoder.tokenDimension)
+        await encoder.encode(batchOf([few[3]!]), out, 'token_embeddings', { lane })
+        return out
+      }
+      const tokens = await encode('bulk')
+      const inBetween = async () => void (await encode('bulk'))
+      t.deepEqual(await generate(encoder, few, options, inBetween), expected)
+      let inside = 0
+      const asQuery = async (job: Promise<unknown>) => {
+        await setTimeout(1) // so that the job has begun, which a query would overtake otherwise
+        const query = encode('query')
+        inside += Number((await Promise.race([job.then(() => 0), query.then(() => 1)])) === 1)
+        t.deepEqual(await query, tokens)
+      }
+      t.deepEqual(await generate(encoder, few, options, asQuery), expected)
+      t.true(inside > 0, 'a query ended before the job that it ran inside of')
       for (const [i, text] of few.entries()) {
         t.deepEqual(await generate(encoder, [text], { ...options, firstPrompt: i }), [expected[i]!])
       }

@@ -42,7 +42,8 @@ Generation::Generation(std::shared_ptr<Encoder> encoder, Rows prompts, const Gen
     : encoder_(std::move(encoder)),
       network_(encoder_->impl().network),
       prompts_(std::move(prompts)),
-      options_(options) {
+      options_(options),
+      workspace_(network_.device()) {
   check(network_.decoder() != nullptr, "ERR_INVALID_ARGUMENT", "Only a model with its decoder writes texts");
   const ModelSizes& sizes = network_.model().sizes();
   options_.check(sizes.vocabulary);
@@ -71,29 +72,25 @@ void Generation::reserve() {
   }
 }
 
-// Reads a block of prompts that takes about as long as `budget`; the first tells how long they take.
-void Generation::read_prompts(std::chrono::duration<double> budget) {
+// Reads a block of prompts. Queries do not wait for its end, so it is as large as is fast.
+void Generation::read_prompts() {
   const ProfileScope scope("prompts");
-  constexpr int64_t kFirstTokens = 64, kMostTokens = 1024;
-  const int64_t tokens = seconds_per_token_ == 0 ? kFirstTokens
-                                                 : std::clamp(static_cast<int64_t>(budget.count() / seconds_per_token_),
-                                                              kFirstTokens, kMostTokens);
+  constexpr int64_t kBlockTokens = 1024;
   int64_t end = read_ + 1;
-  while (end < prompts_.rows() && prompts_.offsets[end + 1] - prompts_.offsets[read_] <= tokens) ++end;
+  while (end < prompts_.rows() && prompts_.offsets[end + 1] - prompts_.offsets[read_] <= kBlockTokens) ++end;
   const Rows block = prompts_.slice(read_, end);
-  const auto begun = Clock::now();
   const Input input(block, network_.device());
-  network_.workspace().reset();
+  workspace_.reset();
   const Pass pass{.input = input,
                   .parameters = network_.parameters(),
-                  .workspace = network_.workspace(),
+                  .workspace = workspace_,
                   .int8 = network_.int8(),
                   .keeps_packed = false};
   const std::unique_ptr<Model::Kept> kept = network_.model().make_kept();
   const at::Tensor states_TD = network_.model().forward(pass, *kept);
   network_.decoder()->remember(pass, states_TD, prompts_.offsets[read_], caches_);
-  seconds_per_token_ = seconds_since(begun) / static_cast<double>(block.tokens());
   read_ = end;
+  if (read_ == prompts_.rows()) workspace_ = Workspace(network_.device());  // one token of each text needs less
 }
 
 at::Tensor Generation::scores(const std::vector<int32_t>& ids, const CachedRows& rows) {
@@ -101,18 +98,20 @@ at::Tensor Generation::scores(const std::vector<int32_t>& ids, const CachedRows&
   batch.ids = ids;
   for (size_t i = 0; i <= ids.size(); ++i) batch.offsets.push_back(static_cast<int32_t>(i));
   const Input input(batch, network_.device());
-  Workspace& workspace = network_.workspace();
-  workspace.reset();
+  workspace_.reset();
   const Parameters& parameters = network_.parameters();
-  const Pass pass{
-      .input = input, .parameters = parameters, .workspace = workspace, .int8 = network_.int8(), .keeps_packed = false};
+  const Pass pass{.input = input,
+                  .parameters = parameters,
+                  .workspace = workspace_,
+                  .int8 = network_.int8(),
+                  .keeps_packed = false};
   at::Tensor x_RD = network_.decoder()->forward_cached(pass, rows, caches_);
   const auto [matrix, scale] = network_.decoder()->head();
   if (scale != 1) x_RD = x_RD * scale;
   const at::Tensor& value_VD = parameters.value(matrix);
   const auto count = static_cast<int64_t>(ids.size());
-  const at::Tensor logits_RV = workspace.take({count, value_VD.size(0)}, network_.compute());
-  linear(x_RD, {value_VD, nullptr, workspace}, {}, logits_RV);
+  const at::Tensor logits_RV = workspace_.take({count, value_VD.size(0)}, network_.compute());
+  linear(x_RD, {value_VD, nullptr, workspace_}, {}, logits_RV);
   const at::Tensor scores_RV = logits_RV.to(at::kCPU, at::kFloat);
   check(std::isfinite(scores_RV.sum().item<float>()), "ERR_INVALID_MODEL",
         "Expected finite scores of the next token, found others: the weights are too large or not finite");
@@ -206,7 +205,7 @@ std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> b
     searches_ = make_searches(options_, prompts_.rows());
   }
   if (read_ < prompts_.rows()) {
-    read_prompts(budget);
+    read_prompts();
     return answers;
   }
   double longest = 0, spent = 0;
@@ -216,13 +215,17 @@ std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> b
     longest = std::max(longest, now - spent);
     spent = now;
   } while (!searches_.empty() && spent + longest < budget.count());
-  if (searches_.empty()) caches_.clear();
+  if (searches_.empty()) {
+    caches_.clear();
+    workspace_ = Workspace(network_.device());
+  }
   return answers;
 }
 
 void Generation::dispose() {
   caches_.clear();
   searches_.clear();
+  workspace_ = Workspace(at::kCPU);
   encoder_.reset();
 }
 

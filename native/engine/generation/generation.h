@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/workspace.h"
 #include "engine/encoder.h"
 #include "engine/generation/options.h"
 #include "layers/cached_attention.h"
@@ -29,7 +30,7 @@ class Generation {
     int64_t prompt, number;
     std::vector<int32_t> ids;  // with its end, if it has one
   };
-  // Works about as long as `budget`, at least one block of prompts or one token of all texts. Returns the answers that
+  // Reads a block of prompts, or writes tokens about as long as `budget`, at least one of all texts. Returns the answers that
   // it finished.
   std::vector<Answer> next(std::chrono::duration<double> budget);
   bool is_done() const;
@@ -39,7 +40,7 @@ class Generation {
  private:
   using Copies = std::vector<std::pair<int32_t, int32_t>>;  // slots: from, to
   void reserve();
-  void read_prompts(std::chrono::duration<double> budget);
+  void read_prompts();
   void write_tokens(std::vector<Answer>& answers);
   std::vector<Copies> choose_tokens(const at::Tensor& scores_RV);
   // The scores of the next token of each row: logits, or their log softmax for beams. float32, on the host.
@@ -51,9 +52,9 @@ class Generation {
   Rows prompts_;
   GenerationOptions options_;
   int64_t bytes_;
+  Workspace workspace_;                            // of its own: encode() may run inside of its jobs
   std::vector<LayerCache> caches_;                 // by layer; empty before the first job
   int64_t read_ = 0;                               // prompts whose keys and values are there
-  double seconds_per_token_ = 0;                   // of prompts, measured
   int32_t written_ = 0;                            // tokens of each unfinished text
   std::vector<std::unique_ptr<Search>> searches_;  // unfinished ones
 };

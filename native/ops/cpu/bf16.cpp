@@ -146,16 +146,20 @@ void multiply(const Bf16* a, int64_t a_stride, int64_t rows, const Bf16* panels,
   multiply_rows(a_at, rows, panels, depth, columns, out, out_stride, false);
 }
 
-// out[R, C] = a[R, depth] matrix[C, depth]', with sums along the depth.
+// out[R, C] = a[R, depth] matrix[C, depth]', with sums along the depth. Draws in the C columns behind meanwhile.
 template <int R, int C>
-void few_block(int64_t depth, const Bf16* a, int64_t a_stride, const Bf16* matrix, float* out, int64_t out_stride) {
+void few_block(int64_t depth, const Bf16* a, int64_t a_stride, const Bf16* matrix, bool draws_next, float* out,
+               int64_t out_stride) {
   __m512 sum[R][C];
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c) sum[r][c] = _mm512_setzero_ps();
   for (int64_t k = 0; k < depth; k += kLine) {
     const __mmask32 within = depth - k >= kLine ? ~__mmask32{0} : (__mmask32{1} << (depth - k)) - 1;
     __m512bh columns[C];
-    for (int c = 0; c < C; ++c) columns[c] = as_bf16(_mm512_maskz_loadu_epi16(within, matrix + c * depth + k));
+    for (int c = 0; c < C; ++c) {
+      columns[c] = as_bf16(_mm512_maskz_loadu_epi16(within, matrix + c * depth + k));
+      if (draws_next) __builtin_prefetch(matrix + (C + c) * depth + k);
+    }
     for (int r = 0; r < R; ++r) {
       const __m512bh x = as_bf16(_mm512_maskz_loadu_epi16(within, a + r * a_stride + k));
       for (int c = 0; c < C; ++c) sum[r][c] = _mm512_dpbf16_ps(sum[r][c], x, columns[c]);
@@ -166,11 +170,11 @@ void few_block(int64_t depth, const Bf16* a, int64_t a_stride, const Bf16* matri
 }
 
 template <int R, int C>
-inline void few_rows(int64_t rows, int64_t depth, const Bf16* a, int64_t a_stride, const Bf16* matrix, float* out,
-                     int64_t out_stride) {
+inline void few_rows(int64_t rows, int64_t depth, const Bf16* a, int64_t a_stride, const Bf16* matrix, bool draws_next,
+                     float* out, int64_t out_stride) {
   if constexpr (R > 0) {
-    if (rows >= R) return few_block<R, C>(depth, a, a_stride, matrix, out, out_stride);
-    few_rows<R - 1, C>(rows, depth, a, a_stride, matrix, out, out_stride);
+    if (rows >= R) return few_block<R, C>(depth, a, a_stride, matrix, draws_next, out, out_stride);
+    few_rows<R - 1, C>(rows, depth, a, a_stride, matrix, draws_next, out, out_stride);
   }
 }
 
@@ -180,7 +184,7 @@ void multiply_few(const Bf16* a, int64_t a_stride, int64_t rows, const Bf16* mat
     const bool full = n + kOutputs <= columns;
     for (int64_t r = 0; r < rows; r += kFewRows) {
       const auto few = full ? few_rows<kFewRows, kOutputs> : few_rows<kFewRows, 1>;
-      few(rows - r, depth, a + r * a_stride, a_stride, matrix + n * depth, out + r * out_stride + n, out_stride);
+      few(rows - r, depth, a + r * a_stride, a_stride, matrix + n * depth, r == 0, out + r * out_stride + n, out_stride);
     }
     n += full ? kOutputs : 1;
   }

@@ -9,9 +9,10 @@ constexpr int kFewRows = 8, kOutputs = 3;
 constexpr int kFewRows = 6, kOutputs = 2;
 #endif
 
-// out[R, C] = a[R, depth] matrix[C, depth]'
+// out[R, C] = a[R, depth] matrix[C, depth]'. Draws in the C columns behind meanwhile: of short columns, the processor
+// begins to fetch the next ones too late by itself.
 template <int R, int C>
-static void few_block(int64_t depth, const float* a, int64_t a_stride, const float* matrix, float* out,
+static void few_block(int64_t depth, const float* a, int64_t a_stride, const float* matrix, bool draws_next, float* out,
                       int64_t out_stride) {
   typedef float V __attribute__((vector_size(kRegister), aligned(alignof(float)), may_alias));
   constexpr int64_t L = kRegister / sizeof(float);
@@ -19,9 +20,15 @@ static void few_block(int64_t depth, const float* a, int64_t a_stride, const flo
   int64_t k = 0;
   for (; k + L <= depth; k += L) {
     V columns[C] = {};
-    for (int c = 0; c < C; ++c) columns[c] = *reinterpret_cast<const V*>(matrix + c * depth + k);
+    for (int c = 0; c < C; ++c) {
+      columns[c] = *reinterpret_cast<const V*>(matrix + c * depth + k);
+      if (draws_next) __builtin_prefetch(matrix + (C + c) * depth + k);
+    }
     for (int r = 0; r < R; ++r) {
-      const V x = *reinterpret_cast<const V*>(a + r * a_stride + k);
+      V x = *reinterpret_cast<const V*>(a + r * a_stride + k);
+#if defined(__AVX512F__)
+      asm("" : "+v"(x));  // read once: GCC reads it again for each column
+#endif
       for (int c = 0; c < C; ++c) sum[r][c] += x * columns[c];
     }
   }
@@ -35,11 +42,11 @@ static void few_block(int64_t depth, const float* a, int64_t a_stride, const flo
 }
 
 template <int R, int C>
-ST_INLINE void few_rows(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* matrix, float* out,
-                        int64_t out_stride) {
+ST_INLINE void few_rows(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* matrix,
+                        bool draws_next, float* out, int64_t out_stride) {
   if constexpr (R > 0) {
-    if (rows != R) return few_rows<R - 1, C>(rows, depth, a, a_stride, matrix, out, out_stride);
-    few_block<R, C>(depth, a, a_stride, matrix, out, out_stride);
+    if (rows != R) return few_rows<R - 1, C>(rows, depth, a, a_stride, matrix, draws_next, out, out_stride);
+    few_block<R, C>(depth, a, a_stride, matrix, draws_next, out, out_stride);
   }
 }
 
@@ -52,9 +59,9 @@ static void multiply_few(const float* a, int64_t a_stride, int64_t rows, const f
       const float *a_r = a + r * a_stride, *matrix_n = matrix + n * depth;
       float* to = out + r * out_stride + n;
       if (full) {
-        few_rows<kFewRows, kOutputs>(count, depth, a_r, a_stride, matrix_n, to, out_stride);
+        few_rows<kFewRows, kOutputs>(count, depth, a_r, a_stride, matrix_n, r == 0, to, out_stride);
       } else {
-        few_rows<kFewRows, 1>(count, depth, a_r, a_stride, matrix_n, to, out_stride);
+        few_rows<kFewRows, 1>(count, depth, a_r, a_stride, matrix_n, r == 0, to, out_stride);
       }
     }
     n += full ? kOutputs : 1;
