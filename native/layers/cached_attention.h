@@ -16,21 +16,25 @@ struct CachedRows {
   // Neighbouring rows that read the same tokens of the encoder, which are then read once: [G] rows, and tokens in
   // LayerCache::memory.
   std::vector<int32_t> reader_first, readers, memory_first, memory_length;
+  // The encoder's states, where they are read in place of the keys and values of each layer.
+  at::Tensor states_MD;
 };
 
 // Keys and values of a layer side by side.
 struct LayerCache {
   at::Tensor own_S2Y;     // of the tokens so far
-  at::Tensor memory_M2Y;  // of the encoder's tokens
+  at::Tensor memory_M2Y;  // of the encoder's tokens; undefined where CachedRows::states_MD is read
 };
 
 // SelfAttention::forward() for new tokens, whose keys and values are added to the cache. `out` has memory of its own.
 void forward_cached(const SelfAttention& block, const Pass& pass, const Stream& in, const Stream& out,
                     const CachedRows& rows, const LayerCache& cache);
 
+// Whether CrossAttention can read the encoder's states as they are.
+bool reads_states(const CrossAttention& block, const Parameters& parameters, bool int8);
 // Computes the keys and values of an encoder's tokens, those of `pass`, from their states.
 void remember(const CrossAttention& block, const Pass& pass, const at::Tensor& states_TD, at::Tensor kv_T2Y);
-// CrossAttention::forward() with remembered keys and values.
+// CrossAttention::forward() with remembered keys and values, or with the encoder's states.
 void forward_cached(const CrossAttention& block, const Pass& pass, const Stream& in, const Stream& out,
                     const CachedRows& rows, const LayerCache& cache);
 

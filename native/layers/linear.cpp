@@ -58,6 +58,11 @@ Weight Linear::weight(const Pass& pass, const at::Tensor& x_TI, const at::Tensor
   return out;
 }
 
+at::Tensor Linear::plain(const Parameters& parameters, bool int8) const {
+  if (bias_ >= 0 || int8 || parameters.low_rank(weight_) != nullptr) return {};
+  return parameters.value(weight_);
+}
+
 void Linear::forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& inner_TR, at::Tensor y_TO) const {
   const Scratch scratch(pass.workspace);
   linear(x_TI, weight(pass, x_TI, inner_TR), bias(pass), y_TO);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,10 @@ class T5Decoder final : public Decoder {
     return {.layers = static_cast<int64_t>(stack_.layers.size()),
             .own_width = 2 * shape.kv_heads * shape.head_dim,
             .memory_width = layer.cross.keys_values().width()};
+  }
+  bool reads_states(const Parameters& parameters, bool int8) const override {
+    return std::all_of(stack_.layers.begin(), stack_.layers.end(),
+                       [&](const Layer& layer) { return st::reads_states(layer.cross, parameters, int8); });
   }
   void remember(const Pass& pass, const at::Tensor& states_TD, int64_t first,
                 const std::vector<LayerCache>& caches) const override {

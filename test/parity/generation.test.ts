@@ -198,8 +198,12 @@ test('the size of the cache is known, and what does not fit is refused', async (
   const encoder = await open('t5')
   const batch = batchOf([[4, 5, 6], [7]])
   const options: GenerationOptions = { start: START, ends: Int32Array.of(1), mostTokens: 10 }
-  // 2 layers, keys and values of 2 heads of 5 in float32: 2 texts of 10 tokens, and 4 tokens of prompts.
-  t.is(new addon.Generation(encoder, batch, options).bytes, 2 * 2 * 10 * 4 * (2 * 10 + 4))
+  // 2 layers, keys and values of 2 heads of 5 in float32: 2 texts of 10 tokens. Of 4 tokens of prompts the encoder's states, or with
+  // several texts of a prompt keys and values in each layer, too.
+  const each = 2 * 2 * 10 * 4
+  const width = MODELS.t5!.config.d_model as number
+  t.is(new addon.Generation(encoder, batch, options).bytes, each * 2 * 10 + 4 * width * 4)
+  t.is(new addon.Generation(encoder, batch, { ...options, beams: 3 }).bytes, each * (6 * 10 + 4))
   const refused = (changes: Partial<GenerationOptions>, message: RegExp) => {
     const error = t.throws(() => new addon.Generation(encoder, batch, { ...options, ...changes }))
     t.like(error, { code: 'ERR_INVALID_ARGUMENT' })

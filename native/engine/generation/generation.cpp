@@ -55,8 +55,13 @@ Generation::Generation(std::shared_ptr<Encoder> encoder, Rows prompts, const Gen
         " tokens of all texts together, found ", options_.sequences(), " texts of up to ", options_.most_tokens,
         " for each of ", prompts_.rows(), " prompts");
   const Decoder::CacheShape shape = network_.decoder()->cache_shape();
+  // Several texts of a prompt read its keys and values together, which takes less time than computing with states as
+  // wide as the model. One text takes as long either way, with a fraction of the memory.
+  keeps_states_ = options_.sequences() == 1 && network_.device().is_cpu() &&
+                  network_.decoder()->reads_states(network_.parameters(), network_.int8());
   bytes_ = bytes_of(slots() * options_.most_tokens, shape.own_width, shape.layers, network_.compute()) +
-           bytes_of(prompts_.tokens(), shape.memory_width, shape.layers, network_.compute());
+           (keeps_states_ ? bytes_of(prompts_.tokens(), sizes.width, 1, network_.compute())
+                          : bytes_of(prompts_.tokens(), shape.memory_width, shape.layers, network_.compute()));
 }
 
 Generation::~Generation() = default;
@@ -67,15 +72,16 @@ void Generation::reserve() {
     return empty_in_huge_pages({places, width}, network_.compute(), network_.device());
   };
   for (int64_t i = 0; i < shape.layers; ++i) {
-    caches_.push_back(
-        {empty(slots() * options_.most_tokens, shape.own_width), empty(prompts_.tokens(), shape.memory_width)});
+    caches_.push_back({empty(slots() * options_.most_tokens, shape.own_width),
+                       keeps_states_ ? at::Tensor() : empty(prompts_.tokens(), shape.memory_width)});
   }
+  if (keeps_states_) states_MD_ = empty(prompts_.tokens(), network_.model().sizes().width);
 }
 
 // Reads a block of prompts. Queries do not wait for its end, so it is as large as is fast.
 void Generation::read_prompts() {
   const ProfileScope scope("prompts");
-  constexpr int64_t kBlockTokens = 1024;
+  constexpr int64_t kBlockTokens = 512;
   int64_t end = read_ + 1;
   while (end < prompts_.rows() && prompts_.offsets[end + 1] - prompts_.offsets[read_] <= kBlockTokens) ++end;
   const Rows block = prompts_.slice(read_, end);
@@ -88,7 +94,12 @@ void Generation::read_prompts() {
                   .keeps_packed = false};
   const std::unique_ptr<Model::Kept> kept = network_.model().make_kept();
   const at::Tensor states_TD = network_.model().forward(pass, *kept);
-  network_.decoder()->remember(pass, states_TD, prompts_.offsets[read_], caches_);
+  const int64_t first = prompts_.offsets[read_];
+  if (keeps_states_) {
+    states_MD_.narrow(0, first, block.tokens()).copy_(states_TD);
+  } else {
+    network_.decoder()->remember(pass, states_TD, first, caches_);
+  }
   read_ = end;
   if (read_ == prompts_.rows()) workspace_ = Workspace(network_.device());  // one token of each text needs less
 }
@@ -141,6 +152,7 @@ void Generation::write_tokens(std::vector<Answer>& answers) {
     }
   }
   rows.new_R = upload<int64_t>(new_places, network_.device());
+  rows.states_MD = states_MD_;
   const at::Tensor scores_RV = scores(ids, rows);
   ++written_;
   const std::vector<Copies> copies = choose_tokens(scores_RV);
@@ -198,8 +210,9 @@ std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> b
   // An evaluation of a trainer in between may have changed the dtype that is computed in.
   for (LayerCache& cache : caches_) {
     cache.own_S2Y = cache.own_S2Y.to(network_.compute());
-    cache.memory_M2Y = cache.memory_M2Y.to(network_.compute());
+    if (cache.memory_M2Y.defined()) cache.memory_M2Y = cache.memory_M2Y.to(network_.compute());
   }
+  if (states_MD_.defined()) states_MD_ = states_MD_.to(network_.compute());
   if (caches_.empty()) {
     reserve();
     searches_ = make_searches(options_, prompts_.rows());
@@ -217,6 +230,7 @@ std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> b
   } while (!searches_.empty() && spent + longest < budget.count());
   if (searches_.empty()) {
     caches_.clear();
+    states_MD_.reset();
     workspace_ = Workspace(network_.device());
   }
   return answers;
@@ -224,6 +238,7 @@ std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> b
 
 void Generation::dispose() {
   caches_.clear();
+  states_MD_.reset();
   searches_.clear();
   workspace_ = Workspace(at::kCPU);
   encoder_.reset();

@@ -30,8 +30,8 @@ class Generation {
     int64_t prompt, number;
     std::vector<int32_t> ids;  // with its end, if it has one
   };
-  // Reads a block of prompts, or writes tokens about as long as `budget`, at least one of all texts. Returns the answers that
-  // it finished.
+  // Reads a block of prompts, or writes tokens about as long as `budget`, at least one of all texts. Returns the
+  // answers that it finished.
   std::vector<Answer> next(std::chrono::duration<double> budget);
   bool is_done() const;
   // Frees the memory. Every later call throws ERR_DISPOSED.
@@ -52,8 +52,10 @@ class Generation {
   Rows prompts_;
   GenerationOptions options_;
   int64_t bytes_;
-  Workspace workspace_;                            // of its own: encode() may run inside of its jobs
-  std::vector<LayerCache> caches_;                 // by layer; empty before the first job
+  Workspace workspace_;             // of its own: encode() may run inside of its jobs
+  std::vector<LayerCache> caches_;  // by layer; empty before the first job
+  bool keeps_states_;               // of the encoder, in place of keys and values in each layer
+  at::Tensor states_MD_;
   int64_t read_ = 0;                               // prompts whose keys and values are there
   int32_t written_ = 0;                            // tokens of each unfinished text
   std::vector<std::unique_ptr<Search>> searches_;  // unfinished ones

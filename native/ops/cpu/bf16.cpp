@@ -184,7 +184,8 @@ void multiply_few(const Bf16* a, int64_t a_stride, int64_t rows, const Bf16* mat
     const bool full = n + kOutputs <= columns;
     for (int64_t r = 0; r < rows; r += kFewRows) {
       const auto few = full ? few_rows<kFewRows, kOutputs> : few_rows<kFewRows, 1>;
-      few(rows - r, depth, a + r * a_stride, a_stride, matrix + n * depth, r == 0, out + r * out_stride + n, out_stride);
+      few(rows - r, depth, a + r * a_stride, a_stride, matrix + n * depth, r == 0, out + r * out_stride + n,
+          out_stride);
     }
     n += full ? kOutputs : 1;
   }
