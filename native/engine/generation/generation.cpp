@@ -66,16 +66,24 @@ Generation::Generation(std::shared_ptr<Encoder> encoder, Rows prompts, const Gen
 
 Generation::~Generation() = default;
 
+// In one piece: unlike many smaller ones, the system gets that back when the texts are done.
 void Generation::reserve() {
   const Decoder::CacheShape shape = network_.decoder()->cache_shape();
-  const auto empty = [this](int64_t places, int64_t width) {
-    return empty_in_huge_pages({places, width}, network_.compute(), network_.device());
+  const int64_t own = slots() * options_.most_tokens * shape.own_width;
+  const int64_t memory = keeps_states_ ? 0 : prompts_.tokens() * shape.memory_width;
+  const int64_t states = keeps_states_ ? prompts_.tokens() * network_.model().sizes().width : 0;
+  const at::Tensor all =
+      empty_in_huge_pages({shape.layers * (own + memory) + states}, network_.compute(), network_.device());
+  int64_t begin = 0;
+  const auto take = [&](int64_t size, int64_t width) {
+    begin += size;
+    return all.narrow(0, begin - size, size).view({-1, width});
   };
   for (int64_t i = 0; i < shape.layers; ++i) {
-    caches_.push_back({empty(slots() * options_.most_tokens, shape.own_width),
-                       keeps_states_ ? at::Tensor() : empty(prompts_.tokens(), shape.memory_width)});
+    const at::Tensor own_S2Y = take(own, shape.own_width);
+    caches_.push_back({own_S2Y, keeps_states_ ? at::Tensor() : take(memory, shape.memory_width)});
   }
-  if (keeps_states_) states_MD_ = empty(prompts_.tokens(), network_.model().sizes().width);
+  if (keeps_states_) states_MD_ = take(states, network_.model().sizes().width);
 }
 
 // Reads a block of prompts. Queries do not wait for its end, so it is as large as is fast.
