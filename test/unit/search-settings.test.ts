@@ -2,7 +2,7 @@
 import test from 'ava'
 import { duration, durationText, secondsOf } from '../../lib/recipes/search/duration.js'
 import { planBracket, REDUCTION, survivors, trainingSeconds } from '../../lib/recipes/search/plan.js'
-import { drawTrials, searchSpace, spaceOf } from '../../lib/recipes/search/space.js'
+import { drawTrials, searchSpace, spaceOf, withFirst } from '../../lib/recipes/search/space.js'
 
 test('durations', (t) => {
   for (const [text, seconds] of [
@@ -86,6 +86,19 @@ test('trials: each part of a range once, every loss, the same for the same seed'
   t.deepEqual(parts.sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8])
   for (const loss of space.losses) t.is(trials.filter((trial) => trial.loss === loss).length, 3)
   for (const { args } of trials) t.true(Number.isInteger(args.warmupSteps) && args.warmupSteps! <= 100)
+})
+
+test("the config's own trial takes the place of one with its loss, so that few trials still have every loss", (t) => {
+  const space = spaceOf(undefined, 'CoSENTLoss', SCORES, 5000)
+  const first = { loss: 'CoSENTLoss', args: { learningRate: 2e-5 } }
+  for (let seed = 0; seed < 20; seed++) {
+    const trials = withFirst(first, drawTrials(space, 3, seed, 0))
+    t.is(trials[0], first)
+    t.deepEqual(trials.map(({ loss }) => loss).sort(), [...space.losses].sort())
+  }
+  const [own, other] = withFirst({ ...first, loss: 'MSELoss' }, drawTrials(space, 2, 1, 0))
+  t.is(own!.loss, 'MSELoss')
+  t.deepEqual(other, drawTrials(space, 2, 1, 0)[1])
 })
 
 test('what is no space is told', (t) => {

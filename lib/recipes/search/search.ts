@@ -11,7 +11,7 @@ import { durationText } from './duration.js'
 import { measurePace, type Pace } from './pace.js'
 import type { SearchParts } from './parts.js'
 import { planBracket, survivors, trainingSeconds } from './plan.js'
-import { drawTrials, type TrialSettings } from './space.js'
+import { drawTrials, type TrialSettings, withFirst } from './space.js'
 import { readTrial, rowsPerStep, runTrial, stoppedSeconds, type TrialRecord } from './trial.js'
 
 /** Trials at most: of more, dev rather chooses luck. */
@@ -90,7 +90,7 @@ class Search {
       // What is left after the first bracket is not worth a single trial.
       if (found === undefined || (bracket > 0 && found.trials === 1)) return { rungs: 0, settings: [] }
       const drawn = drawTrials(space, found.trials, run.seed, bracket)
-      return { rungs: found.rungs, settings: bracket === 0 ? [first, ...drawn.slice(1)] : drawn }
+      return { rungs: found.rungs, settings: bracket === 0 ? withFirst(first, drawn) : drawn }
     })
     const { rungs, settings } = plan as { rungs: number; settings: TrialSettings[] }
     if (settings.length === 0) return false

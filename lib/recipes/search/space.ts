@@ -127,6 +127,12 @@ export function drawTrials(
   }))
 }
 
+/** The config's own trial in place of a drawn one with its loss, if there is one, so that all losses are still tried. */
+export function withFirst(first: TrialSettings, drawn: readonly TrialSettings[]): TrialSettings[] {
+  const same = drawn.findIndex(({ loss }) => lossName(loss) === lossName(first.loss))
+  return [first, ...drawn.toSpliced(Math.max(same, 0), 1)]
+}
+
 function valueAt(choices: Choices, share: number): unknown {
   if (!('min' in choices)) return choices[Math.floor(share * choices.length)]
   const { min, max } = choices
