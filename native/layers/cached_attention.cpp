@@ -62,9 +62,8 @@ void forward_cached(const SelfAttention& block, const Pass& pass, const Stream& 
   project_output(block.output(), pass, context_RX, in, out);
 }
 
-bool reads_states(const CrossAttention& block, const Parameters& parameters, bool int8) {
-  const AttentionShape& shape = block.shape();
-  return shape.kv_heads == shape.heads && block.keys_values().plain(parameters, int8).defined();
+bool reads_states(const CrossAttention& block) {
+  return block.shape().kv_heads == block.shape().heads && !block.keys_values().has_bias();
 }
 
 void remember(const CrossAttention& block, const Pass& pass, const at::Tensor& states_TD, at::Tensor kv_T2Y) {
@@ -81,8 +80,7 @@ void forward_cached(const CrossAttention& block, const Pass& pass, const Stream&
                            .keys = places(rows.memory_first, rows.memory_length),
                            .shape = block.shape()};
   if (rows.states_MD.defined()) {
-    attend_to_states(pass, call, q_RX, rows.states_MD, block.keys_values().plain(pass.parameters, pass.int8),
-                     context_RX);
+    attend_to_states(pass, call, q_RX, rows.states_MD, block.keys_values().whole(pass), context_RX);
   } else {
     attend(call, q_RX, cache.memory_M2Y, context_RX);
   }

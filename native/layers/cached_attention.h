@@ -30,8 +30,8 @@ struct LayerCache {
 void forward_cached(const SelfAttention& block, const Pass& pass, const Stream& in, const Stream& out,
                     const CachedRows& rows, const LayerCache& cache);
 
-// Whether CrossAttention can read the encoder's states as they are.
-bool reads_states(const CrossAttention& block, const Parameters& parameters, bool int8);
+// Whether CrossAttention can read the encoder's states in place of keys and values, in passes without int8.
+bool reads_states(const CrossAttention& block);
 // Computes the keys and values of an encoder's tokens, those of `pass`, from their states.
 void remember(const CrossAttention& block, const Pass& pass, const at::Tensor& states_TD, at::Tensor kv_T2Y);
 // CrossAttention::forward() with remembered keys and values, or with the encoder's states.

@@ -9,6 +9,10 @@
 
 namespace st {
 
+namespace {
+constexpr int kInt8Way = 2, kWholeWay = 3;  // of what is derived from a weight, beside packing_way()
+}  // namespace
+
 Linear::Linear(Layout& layout, const std::string& name, int64_t in, int64_t out, bool bias)
     : Linear(layout, std::vector<Part>{{name, out}}, in, bias) {}
 
@@ -29,20 +33,25 @@ Weight Linear::packed(const Pass& pass) const {
   const at::Tensor& value_OI = pass.parameters.value(weight_);
   const LowRank* low = pass.parameters.low_rank(weight_);
   if (!pass.keeps_packed && !pass.int8 && low == nullptr) return {value_OI, nullptr, pass.workspace};
-  const auto whole = [&] { return low == nullptr ? value_OI : with_low_rank(pass.parameters, weight_, *low); };
+  const auto sum = [&] { return low == nullptr ? value_OI : with_low_rank(pass.parameters, weight_, *low); };
   const int64_t rows = pass.input.tokens();
-  constexpr int kInt8Way = 2, kPlainWay = 3;  // beside packing_way()
   const at::Tensor& packed_OI =
       pass.parameters.derived(weight_, pass.int8 ? kInt8Way : packing_way(rows), [&](Workspace& workspace) {
-        if (pass.int8) return pack_weight_int8(whole(), workspace);
-        return pack_weight(whole().to(value_OI.scalar_type()), rows, workspace);
+        if (pass.int8) return pack_weight_int8(sum(), workspace);
+        return pack_weight(sum().to(value_OI.scalar_type()), rows, workspace);
       });
   if (packed_OI.defined()) return {value_OI, &packed_OI, pass.workspace};
-  if (low == nullptr) return {value_OI, nullptr, pass.workspace};
-  const at::Tensor& whole_OI = pass.parameters.derived(weight_, kPlainWay, [&](Workspace& workspace) {
-    return workspace.take(value_OI.sizes(), value_OI.scalar_type()).copy_(whole());
+  return {whole(pass), nullptr, pass.workspace};
+}
+
+at::Tensor Linear::whole(const Pass& pass) const {
+  const at::Tensor& value_OI = pass.parameters.value(weight_);
+  const LowRank* low = pass.parameters.low_rank(weight_);
+  if (low == nullptr) return value_OI;
+  return pass.parameters.derived(weight_, kWholeWay, [&](Workspace& workspace) {
+    return workspace.take(value_OI.sizes(), value_OI.scalar_type())
+        .copy_(with_low_rank(pass.parameters, weight_, *low));
   });
-  return {whole_OI, nullptr, pass.workspace};
 }
 
 at::Tensor Linear::keep(const Pass& pass) const {
@@ -56,11 +65,6 @@ Weight Linear::weight(const Pass& pass, const at::Tensor& x_TI, const at::Tensor
   const LowRank* low = pass.parameters.low_rank(weight_);
   if (low != nullptr) out.added = low_rank_forward(pass, *low, x_TI, inner_TR);
   return out;
-}
-
-at::Tensor Linear::plain(const Parameters& parameters, bool int8) const {
-  if (bias_ >= 0 || int8 || parameters.low_rank(weight_) != nullptr) return {};
-  return parameters.value(weight_);
 }
 
 void Linear::forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& inner_TR, at::Tensor y_TO) const {

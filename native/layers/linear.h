@@ -33,8 +33,9 @@ class Linear {
   // For ops that do more than forward(): W, with what is added for this x. Packed once for all passes that do not
   // train. What it adds lies in the pass's workspace.
   Weight weight(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& inner_TR) const;
-  // W [O, I] where y is x W' and nothing else in passes that do not train: no bias, adapter or 8 bits. Else undefined.
-  at::Tensor plain(const Parameters& parameters, bool int8) const;
+  // W [O, I] with what an adapter adds, for passes that do not train.
+  at::Tensor whole(const Pass& pass) const;
+  bool has_bias() const { return bias_ >= 0; }
   // All gradients but the bias's. With `accumulate`, adds to d_x, whose memory is none of the others'.
   void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& inner_TR,
                 const at::Tensor& d_y_TO, at::Tensor d_x_TI, bool accumulate) const;

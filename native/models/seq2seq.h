@@ -37,8 +37,9 @@ class Decoder {
     int64_t layers, own_width, memory_width;
   };
   virtual CacheShape cache_shape() const = 0;
-  // Whether forward_cached() can read the encoder's states in place of the layers' memory (CachedRows::states_MD).
-  virtual bool reads_states(const Parameters& parameters, bool int8) const = 0;
+  // Whether forward_cached() can read the encoder's states in place of the layers' memory (CachedRows::states_MD), in
+  // passes without int8.
+  virtual bool reads_states() const = 0;
   // Fills the layers' memory from place `first` on, with the encoder's tokens of a pass.
   virtual void remember(const Pass& pass, const at::Tensor& states_TD, int64_t first,
                         const std::vector<LayerCache>& caches) const = 0;

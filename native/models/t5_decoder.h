@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -36,10 +35,7 @@ class T5Decoder final : public Decoder {
             .own_width = 2 * shape.kv_heads * shape.head_dim,
             .memory_width = layer.cross.keys_values().width()};
   }
-  bool reads_states(const Parameters& parameters, bool int8) const override {
-    return std::all_of(stack_.layers.begin(), stack_.layers.end(),
-                       [&](const Layer& layer) { return st::reads_states(layer.cross, parameters, int8); });
-  }
+  bool reads_states() const override { return st::reads_states(stack_.layers[0].cross); }
   void remember(const Pass& pass, const at::Tensor& states_TD, int64_t first,
                 const std::vector<LayerCache>& caches) const override {
     for (size_t i = 0; i < caches.size(); ++i) {

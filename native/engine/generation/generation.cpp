@@ -56,9 +56,9 @@ Generation::Generation(std::shared_ptr<Encoder> encoder, Rows prompts, const Gen
         " for each of ", prompts_.rows(), " prompts");
   const Decoder::CacheShape shape = network_.decoder()->cache_shape();
   // Several texts of a prompt read its keys and values together, which takes less time than computing with states as
-  // wide as the model. One text takes as long either way, with a fraction of the memory.
-  keeps_states_ = options_.sequences() == 1 && network_.device().is_cpu() &&
-                  network_.decoder()->reads_states(network_.parameters(), network_.int8());
+  // wide as the model. One text takes about as long either way, with a fraction of the memory.
+  keeps_states_ =
+      options_.sequences() == 1 && network_.device().is_cpu() && !network_.int8() && network_.decoder()->reads_states();
   bytes_ = bytes_of(slots() * options_.most_tokens, shape.own_width, shape.layers, network_.compute()) +
            (keeps_states_ ? bytes_of(prompts_.tokens(), sizes.width, 1, network_.compute())
                           : bytes_of(prompts_.tokens(), shape.memory_width, shape.layers, network_.compute()));

@@ -56,7 +56,7 @@ class Generation {
   std::vector<LayerCache> caches_;  // by layer; empty before the first job
   bool keeps_states_;               // of the encoder, in place of keys and values in each layer
   at::Tensor states_MD_;
-  int64_t read_ = 0;                               // prompts whose keys and values are there
+  int64_t read_ = 0;                               // prompts, by the encoder
   int32_t written_ = 0;                            // tokens of each unfinished text
   std::vector<std::unique_ptr<Search>> searches_;  // unfinished ones
 };
