@@ -443,7 +443,9 @@ export class Tokenizer {
 function withPairs(files: TokenizerFiles): TokenizerFiles {
   const json = files.json as TokenizerJson
   const vocab = json.model?.vocab
-  return vocab instanceof Pieces ? { ...files, json: { ...json, model: { ...json.model, vocab: vocab.toJSON() } } } : files
+  return vocab instanceof Pieces
+    ? { ...files, json: { ...json, model: { ...json.model, vocab: vocab.toJSON() } } }
+    : files
 }
 
 function checkDecodeOptions(options: DecodeOptions): void {

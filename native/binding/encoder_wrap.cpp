@@ -151,8 +151,8 @@ Napi::Value EncoderWrap::load(const Napi::CallbackInfo& info) {
 Napi::Value EncoderWrap::load_file(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     const int64_t file = to_integer(info[0], "file", 0);
-    check(file <= std::numeric_limits<int>::max(), "ERR_INVALID_ARGUMENT", "Expected an open file for file but received ",
-          file);
+    check(file <= std::numeric_limits<int>::max(), "ERR_INVALID_ARGUMENT",
+          "Expected an open file for file but received ", file);
     auto ranges = to_file_ranges(info[1]);
     const bool last = to_flag(info[2], "last", true);
     return Environment::of(info.Env())

@@ -23,7 +23,8 @@ const vocabularies = {
   dense: '[["a",-1],["b",-2.25]]',
   spaces: '\n [ [ "a" , -1.5 ] ,\r\n\t[ "b" , 2e-3 ] ] ',
   escapes: String.raw`[["\"\\\/\b\f\n\r\t", 1], ["\u00e9\ud83d\ude00\ud800", 1E+2]]`,
-  digits: '[["a", -13.123456789012345], ["b", 0.1], ["c", 123456789012345678901234567890], ["d", 1.7976931348623157e308]]',
+  digits:
+    '[["a", -13.123456789012345], ["b", 0.1], ["c", 123456789012345678901234567890], ["d", 1.7976931348623157e308]]',
 }
 
 test('a list of pieces is read from the bytes as JSON.parse reads it', (t) => {

@@ -11,8 +11,18 @@ const SHORTEST = 6
 const [SPACE, QUOTE, BACKSLASH, COMMA, COLON, OPEN, CLOSE] = [0x20, 0x22, 0x5c, 0x2c, 0x3a, 0x5b, 0x5d]
 const [MINUS, POINT, ZERO, NINE] = [0x2d, 0x2e, 0x30, 0x39]
 const ESCAPES: ReadonlyMap<string, number> = new Map([
-  ...([['"', 0x22], ['\\', 0x5c], ['/', 0x2f]] as const),
-  ...([['b', 8], ['f', 12], ['n', 10], ['r', 13], ['t', 9]] as const),
+  ...([
+    ['"', 0x22],
+    ['\\', 0x5c],
+    ['/', 0x2f],
+  ] as const),
+  ...([
+    ['b', 8],
+    ['f', 12],
+    ['n', 10],
+    ['r', 13],
+    ['t', 9],
+  ] as const),
 ])
 
 /**
@@ -158,7 +168,11 @@ class PieceScan {
     const isNegative = bytes[start] === MINUS
     const first = isNegative ? start + 1 : start
     let [at, point, high, low, count] = [first, -1, 0, 0, 0]
-    for (let byte = bytes[at]!; (byte >= ZERO && byte <= NINE) || (byte === POINT && point === -1); byte = bytes[++at]!) {
+    for (
+      let byte = bytes[at]!;
+      (byte >= ZERO && byte <= NINE) || (byte === POINT && point === -1);
+      byte = bytes[++at]!
+    ) {
       if (byte === POINT) point = at
       else if (count++ < EXACT_DIGITS) high = high * 10 + byte - ZERO
       else low = low * 10 + byte - ZERO

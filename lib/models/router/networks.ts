@@ -286,7 +286,8 @@ export function networkPrefix(network: number): string {
 export function networkOf(encoder: NativeEncoder, network: number): NetworkEncoder {
   const prefix = networkPrefix(network)
   const isOwn = (name: string) => (network === 0 ? !/^\d+:/.test(name) : name.startsWith(prefix))
-  const named = <R extends { name: string }>(ranges: R[]) => ranges.map((range) => ({ ...range, name: prefix + range.name }))
+  const named = <R extends { name: string }>(ranges: R[]) =>
+    ranges.map((range) => ({ ...range, name: prefix + range.name }))
   return {
     tensors: () =>
       encoder
