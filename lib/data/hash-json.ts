@@ -25,6 +25,8 @@ function* tokens(value: unknown): Generator<string> {
     yield '['
     for (const entry of value) yield* tokens(entry)
     yield ']'
+  } else if ('toJSON' in value && typeof value.toJSON === 'function') {
+    yield* tokens(value.toJSON())
   } else {
     yield '{'
     for (const [name, entry] of Object.entries(value)) {

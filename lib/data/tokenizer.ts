@@ -14,6 +14,7 @@ import { appendParts, type FastEncoder, fastEncoder } from './tokenizer/fast.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
 import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
 import type { TokenizerOptions } from './tokenizer/options.js'
+import { Pieces } from './tokenizer/pieces.js'
 import { Pipeline } from './tokenizer/pipeline.js'
 import { asPythonLoads } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
@@ -421,8 +422,7 @@ export class Tokenizer {
   }
 
   private threads(workers?: number): TokenizerPool {
-    const { files, options } = this
-    this.pool ??= new TokenizerPool({ files, options }, workers)
+    this.pool ??= new TokenizerPool({ files: withPairs(this.files), options: this.options }, workers)
     return this.pool
   }
 
@@ -437,6 +437,15 @@ export class Tokenizer {
       throw invalidArgument('maxSeqLength', `an integer of at least ${least}`, value)
     return value
   }
+}
+
+/** Files that can go to a thread: a list of pieces as tokenizer.json has it. */
+function withPairs(files: TokenizerFiles): TokenizerFiles {
+  const json = files.json as TokenizerJson
+  const vocab = json.model?.vocab
+  return vocab instanceof Pieces
+    ? { ...files, json: { ...json, model: { ...json.model, vocab: vocab.toJSON() } } }
+    : files
 }
 
 function checkDecodeOptions(options: DecodeOptions): void {

@@ -33,8 +33,9 @@ async function parseSafetensors(source: ByteSource): Promise<Shard> {
   await source.read(header, 8, 'the header')
   const dataStart = 8 + header.length
   const { tensors, metadata } = parseHeader(header, size - dataStart, path)
+  const positionOf = (name: string) => dataStart + tensors.get(name)!.offset
   const readInto: Shard['readInto'] = (name, from, target) => {
-    return source.read(target, dataStart + tensors.get(name)!.offset + from, `tensor "${name}"`)
+    return source.read(target, positionOf(name) + from, `tensor "${name}"`)
   }
-  return { source, tensors, metadata, readInto }
+  return { source, tensors, metadata, readInto, positionOf }
 }

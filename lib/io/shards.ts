@@ -7,7 +7,7 @@ import { checkRelativePath } from './safe-path.js'
 import type { TensorEntry } from './safetensors-header.js'
 import { misfit, object, parseJson, recordOf, type Schema } from './schema.js'
 import { failedTo, systemError } from './system-error.js'
-import type { TensorFile } from './tensor-files.js'
+import type { FilePlace, TensorFile } from './tensor-files.js'
 
 /** Bytes per system call: Linux reads at most 2 GiB at once. */
 const READ_BYTES = 1 << 30
@@ -20,6 +20,8 @@ const MAX_INDEX_BYTES = 100_000_000
 export interface ByteSource {
   readonly path: string
   readonly size: number
+  /** The descriptor of the open file. */
+  readonly file: number
   /**
    * Fills `target` with the bytes from `position`.
    * @param what name of the bytes, for the message
@@ -36,6 +38,8 @@ export interface Shard {
   readonly metadata: Readonly<Record<string, string>>
   /** Fills `target` with the bytes of a tensor from `start`. All of them are in the file. */
   readInto(name: string, start: number, target: Uint8Array): Promise<void>
+  /** Where a tensor begins in `source`; absent where its bytes are not there as they are. */
+  positionOf?(name: string): number
 }
 
 /**
@@ -69,6 +73,7 @@ class OpenFile implements TensorFile {
   readonly tensors: ReadonlyMap<string, TensorEntry>
   readonly metadata: Readonly<Record<string, string>>
   private readonly owners = new Map<string, Shard>()
+  readonly place?: (name: string) => FilePlace
   private closed: Promise<unknown> | undefined
 
   constructor(
@@ -89,6 +94,12 @@ class OpenFile implements TensorFile {
         return [name, { dtype, shape, byteLength }]
       }),
     )
+    if (shards.every(({ positionOf }) => positionOf)) {
+      this.place = (name) => {
+        const { source, positionOf } = this.owners.get(name)!
+        return { file: source.file, position: positionOf!(name) }
+      }
+    }
     this.metadata = Object.fromEntries(shards.flatMap(({ metadata }) => Object.entries(metadata)))
   }
 
@@ -137,7 +148,7 @@ async function openSource(path: string): Promise<ByteSource> {
     }
   }
   try {
-    return { path, size: (await file.stat()).size, read, close: () => file.close() }
+    return { path, size: (await file.stat()).size, file: file.fd, read, close: () => file.close() }
   } catch (error) {
     await file.close()
     throw systemError(error, `read ${path}`)

@@ -9,6 +9,13 @@ export const WEIGHT_FILES = [
   'pytorch_model.bin.index.json',
 ] as const
 
+/** A position in an open file. */
+export interface FilePlace {
+  /** The descriptor. */
+  file: number
+  position: number
+}
+
 /** An open file of weights, or all shards of one model. Bytes are read on request. */
 export interface TensorFile {
   /** The file, or the index of the shards. */
@@ -21,6 +28,8 @@ export interface TensorFile {
   read(name: string, start?: number, end?: number): Promise<Uint8Array>
   /** Fills `target` with the bytes of a tensor from `start`. */
   readInto(name: string, start: number, target: Uint8Array): Promise<void>
+  /** Where the bytes of a tensor are, if they are in an open file as `read` gives them. The file ends with `close`. */
+  place?(name: string): FilePlace
   /** Closes the files; reads then fail. Idempotent. */
   close(): Promise<void>
 }

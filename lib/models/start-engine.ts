@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import { parseTokenizerJson } from '../data/tokenizer/parse-pieces.js'
 import { Tokenizer } from '../data/tokenizer.js'
 import { fromNative } from '../errors.js'
-import { parseJson, parseUnchecked } from '../io/schema.js'
+import { parseJson } from '../io/schema.js'
 import type { EncoderSpec, ModuleSpec, NativeAddon, NativeEncoder } from '../native/types.js'
 import type { BaseParts } from './base-model.js'
 import type { FirstModule } from './first-module.js'
@@ -84,7 +85,7 @@ export function makeTokenizer({
   const file = (name: string) => join(transformerPath ?? '', name)
   const parse = (name: string) => parseJson(bytesOf(name), file(name), jsonObject, 'ERR_INVALID_MODEL')
   // The tokenizer checks it, and all others, more closely.
-  const json = parseUnchecked(bytesOf('tokenizer.json'), file('tokenizer.json'), 'ERR_INVALID_MODEL') as object
+  const json = parseTokenizerJson(bytesOf('tokenizer.json'), file('tokenizer.json'))
   const options = { doLowerCase, maxSeqLength }
   if (first !== 'Transformer') {
     // The tokenizer as the file has it, whatever its class, and without special tokens.

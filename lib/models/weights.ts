@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
-import type { Description, NativeEncoder, TensorInfo, TensorRange } from '../native/types.js'
+import type { Description, FileRange, NativeEncoder, TensorInfo, TensorRange } from '../native/types.js'
 import { NamesOfFiles, type TensorNames } from './checkpoint-names.js'
 import { checkFinite } from './finite.js'
 import type { ModelFolder } from './model-folder.js'
@@ -22,6 +22,14 @@ import { weightFile } from './weight-file.js'
 import { guardOf } from './weight-guard.js'
 import { openWordWeights } from './word-weights.js'
 
+/** Bytes that the engine reads from a file in one job, between which queries run. */
+const JOB_BYTES = 16 * 1024 * 1024
+/** Jobs that wait in the engine: few, so that a load ends soon after it is aborted. */
+const JOBS_AHEAD = 4
+/** The same before `meanwhile`, which keeps this thread from adding more: 1 GB, as much as is read in some tenths of a second. */
+const JOBS_MEANWHILE = 64
+/** What the engine says of a file that it cannot read. */
+const UNREADABLE = ['ERR_FILE_SYSTEM', 'ERR_INVALID_FILE']
 /** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
 const RANGE_BYTES = 4 * 1024 * 1024
 /** Where a range may begin in the buffer that crosses, and a multiple of every element size. */
@@ -35,7 +43,8 @@ async function openFirst(first: ModelFiles['first'], path: string, own: string):
 }
 
 /** An encoder, or one network of it. */
-type WeightReceiver = Pick<NativeEncoder, 'tensors' | 'load'> & Partial<Pick<NativeEncoder, 'adapterTensors'>>
+type WeightReceiver = Pick<NativeEncoder, 'tensors' | 'load' | 'loadFile'> &
+  Partial<Pick<NativeEncoder, 'adapterTensors'>>
 
 /** Where a model's weights lie. */
 export interface ModelFiles extends Pick<ModelFolder, 'description'> {
@@ -143,7 +152,7 @@ export class WeightFiles {
    * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves. Heads of other tasks and
    * layers that the model does not have are left out, with one warning.
    * @param mayLack names of tensors that the files need not have; the engine keeps its values of those.
-   * @param meanwhile is called while the engine gets memory for all weights, which takes a large model some tenths of a second
+   * @param meanwhile is called while the engine reads, which takes a large model some tenths of a second
    * @returns the names of the files, and of `mayLack` those that they do not have
    * @throws SentenceTorchError ERR_INVALID_TENSORS: one error that lists all that is missing, unknown or unfit; the engine
    * adds values that are not finite; ERR_ABORTED
@@ -155,14 +164,67 @@ export class WeightFiles {
     meanwhile?: () => void,
   ): Promise<{ names: StoredNames; missing: string[] }> {
     this.prepare(encoder, mayLack)
+    const [inFiles, others] = this.byPlace()
+    try {
+      await this.loadFiles(encoder, planJobs(inFiles), others.size === 0, signal, meanwhile)
+      await this.loadRead(encoder, planReads(others), signal, inFiles.size === 0 ? meanwhile : undefined)
+    } catch (error) {
+      throw error instanceof SentenceTorchError ? error : fromNative(error, 'Encoder.load')
+    }
+    return { names: this.names(), missing: mayLack.filter((name) => !this.tensors.has(name)) }
+  }
+
+  /** The tensors that the engine can read by itself, and the others. */
+  private byPlace(): [inFiles: Map<string, StoredTensor>, others: Map<string, StoredTensor>] {
+    const [inFiles, others] = [new Map<string, StoredTensor>(), new Map<string, StoredTensor>()]
+    for (const [name, tensor] of this.tensors) (tensor.file.place ? inFiles : others).set(name, tensor)
+    return [inFiles, others]
+  }
+
+  /** @param isLast whether nothing follows these jobs */
+  private async loadFiles(
+    encoder: WeightReceiver,
+    jobs: readonly FileJob[],
+    isLast: boolean,
+    signal: AbortSignal | undefined,
+    meanwhile: (() => void) | undefined,
+  ): Promise<void> {
+    const running: Promise<void>[] = []
+    let [most, next] = [JOBS_MEANWHILE, 0]
+    try {
+      while (next < jobs.length || running.length > 0) {
+        while (next < jobs.length && running.length < most) {
+          const job = loadJob(encoder, jobs[next]!, isLast && next === jobs.length - 1)
+          // It is awaited later, or never when an earlier one fails.
+          job.catch(() => {})
+          running.push(job)
+          next++
+        }
+        if (most === JOBS_MEANWHILE) meanwhile?.()
+        most = JOBS_AHEAD
+        await running.shift()
+        throwIfAborted(signal, this.what)
+      }
+    } finally {
+      // The engine may still be reading from the files.
+      await Promise.allSettled(running)
+    }
+  }
+
+  /** Loads tensors that are read here. */
+  private async loadRead(
+    encoder: WeightReceiver,
+    plan: ReturnType<typeof planReads>,
+    signal: AbortSignal | undefined,
+    meanwhile: (() => void) | undefined,
+  ): Promise<void> {
     // While the engine copies one buffer the next ranges are read into the other: a large one would be new memory all over.
     const buffers = [new Uint8Array(RANGE_BYTES), new Uint8Array(RANGE_BYTES)]
     let loading: Promise<void> = Promise.resolve()
     try {
-      for (const [i, { ranges, last }] of planReads(this.tensors).entries()) {
-        throwIfAborted(signal, `Loading ${this.files[0]!.path}`)
-        const buffer = buffers[i % 2]!
-        const entries = await readRanges(ranges, buffer)
+      for (const [i, { ranges, last }] of plan.entries()) {
+        throwIfAborted(signal, this.what)
+        const entries = await readRanges(ranges, buffers[i % 2]!)
         await loading
         loading = encoder.load(entries, last)
         // It is awaited later, or never when reading fails first.
@@ -170,12 +232,14 @@ export class WeightFiles {
         if (i === 0) meanwhile?.()
       }
       await loading
-    } catch (error) {
+    } finally {
       // The engine may still be reading from the buffers.
       await loading.catch(() => {})
-      throw error instanceof SentenceTorchError ? error : fromNative(error, 'Encoder.load')
     }
-    return { names: this.names(), missing: mayLack.filter((name) => !this.tensors.has(name)) }
+  }
+
+  private get what(): string {
+    return `Loading ${this.files[0]!.path}`
   }
 
   /**
@@ -327,6 +391,51 @@ function planReads(tensors: ReadonlyMap<string, StoredTensor>): { ranges: Planne
   }
   if (plan.length > 0) plan.at(-1)!.last = true
   return plan
+}
+
+/** Stretches of tensors that are in the same file. */
+interface FileJob {
+  file: number
+  ranges: { tensor: StoredTensor; range: FileRange }[]
+}
+
+/** All tensors in ranges, as many at once as a job reads. */
+function planJobs(tensors: ReadonlyMap<string, StoredTensor>): FileJob[] {
+  const jobs: FileJob[] = []
+  let room = 0
+  for (const [name, tensor] of tensors) {
+    const { file, position } = tensor.file.place!(tensor.name)
+    const dtype = tensor.dtype as ElementDType
+    const total = tensor.shape.reduce((product, n) => product * n, ELEMENT_BYTES[dtype])
+    for (let start = 0; start < total; ) {
+      if (room <= 0 || jobs.at(-1)!.file !== file) {
+        jobs.push({ file, ranges: [] })
+        room = JOB_BYTES
+      }
+      const bytes = Math.min(room, total - start)
+      const range = { name, start: start / ELEMENT_BYTES[dtype], dtype, position: position + start, bytes }
+      jobs.at(-1)!.ranges.push({ tensor, range })
+      room -= Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
+      start += bytes
+    }
+  }
+  return jobs
+}
+
+async function loadJob(encoder: WeightReceiver, { file, ranges }: FileJob, last: boolean): Promise<void> {
+  const given = ranges.map(({ range }) => range)
+  try {
+    await encoder.loadFile(file, given, last)
+  } catch (error) {
+    // Reading here gives the error that names the file.
+    if (UNREADABLE.includes((error as { code?: string }).code ?? '')) {
+      for (const { tensor, range } of ranges) {
+        const start = range.start * ELEMENT_BYTES[range.dtype]
+        await tensor.file.readInto(tensor.name, start, new Uint8Array(range.bytes))
+      }
+    }
+    throw error
+  }
 }
 
 /** Reads ranges into the buffer that is to cross. */

@@ -74,6 +74,12 @@ export interface TensorRange {
   data: Uint8Array
 }
 
+/** {@link TensorRange} with its bytes in a file, from `position`. */
+export interface FileRange extends Omit<TensorRange, 'data'> {
+  position: number
+  bytes: number
+}
+
 /** A module after the transformer: `{ type: 'Pooling', modes: ['mean'], includePrompt: true }`, `{ type: 'Normalize' }`,
  *  `{ type: 'Dense', inFeatures, outFeatures, bias, activation }` with activation identity, tanh, relu, gelu, gelu_new, sigmoid or
  *  silu. Tensor names start with the module's index + '.'. `{ type: 'SequenceClassification', numLabels }` is the architecture's own
@@ -319,6 +325,9 @@ export interface NativeEncoder {
   adapterTensors(name: string): TensorInfo[]
   /** @param last false when more ranges follow at once: what is derived from the weights is made with the last ones. */
   load(ranges: TensorRange[], last?: boolean): Promise<void>
+  /** `load` of bytes of an open file, which the job reads. ERR_FILE_SYSTEM and ERR_INVALID_FILE where it cannot.
+   *  @param file its descriptor, which stays open until the promise settles */
+  loadFile(file: number, ranges: FileRange[], last?: boolean): Promise<void>
   /** @param merged with what the active adapter adds to them */
   dump(ranges: TensorRange[], merged?: boolean): Promise<void>
   /** Gives these tensors the values of a new model, as transformers draws them; the same seed gives the same values. */

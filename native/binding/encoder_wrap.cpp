@@ -1,10 +1,12 @@
 #include "binding/encoder_wrap.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "binding/convert.h"
 #include "binding/environment.h"
+#include "binding/file_ranges.h"
 #include "binding/graph.h"
 #include "core/error.h"
 
@@ -36,6 +38,7 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                          InstanceMethod<&EncoderWrap::merge_adapter>("mergeAdapter"),
                          InstanceMethod<&EncoderWrap::adapter_tensors>("adapterTensors"),
                          InstanceMethod<&EncoderWrap::load>("load"),
+                         InstanceMethod<&EncoderWrap::load_file>("loadFile"),
                          InstanceMethod<&EncoderWrap::dump>("dump"),
                          InstanceMethod<&EncoderWrap::initialize>("initialize"),
                          InstanceMethod<&EncoderWrap::encode>("encode"),
@@ -142,6 +145,20 @@ Napi::Value EncoderWrap::load(const Napi::CallbackInfo& info) {
     return Environment::of(info.Env()).enqueue(changing(), keep, [encoder = open(), ranges = std::move(ranges), last] {
       encoder->load(ranges, last);
     });
+  });
+}
+
+Napi::Value EncoderWrap::load_file(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    const int64_t file = to_integer(info[0], "file", 0);
+    check(file <= std::numeric_limits<int>::max(), "ERR_INVALID_ARGUMENT",
+          "Expected an open file for file but received ", file);
+    auto ranges = to_file_ranges(info[1]);
+    const bool last = to_flag(info[2], "last", true);
+    return Environment::of(info.Env())
+        .enqueue(changing(), {}, [encoder = open(), file, ranges = std::move(ranges), last] {
+          load_from_file(*encoder, static_cast<int>(file), ranges, last);
+        });
   });
 }
 

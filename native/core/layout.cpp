@@ -5,8 +5,10 @@
 #include <c10/core/ScalarType.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "core/error.h"
+#include "core/finite.h"
 #include "core/sizes.h"
 
 namespace st {
@@ -170,10 +172,16 @@ Layout::Span Layout::locate(const TensorRange& range) const {
 void Layout::load(at::Tensor flat, const TensorRange& range, int64_t first) const {
   const Span span = locate(range);
   at::Tensor target = flat.narrow(0, span.offset - first, span.count);
+  if (target.is_cpu() && target.scalar_type() == at::kFloat && scalar_type(range) == at::kFloat) {
+    // On this thread, while the values are in its cache: LibTorch would wake all of them for this little.
+    check(are_finite(range.data, range.bytes), "ERR_INVALID_TENSORS", "Tensor ", range.name, kNotFinite);
+    std::memcpy(target.data_ptr<float>(), range.data, static_cast<size_t>(range.bytes));
+    return;
+  }
   const at::Tensor source = borrowed(range).to(target.scalar_type());
   // A finite sum proves that all terms are finite. An infinite one may only have overflowed.
   check(std::isfinite(source.sum().item<double>()) || at::isfinite(source).all().item<bool>(), "ERR_INVALID_TENSORS",
-        "Tensor ", range.name, " holds a value that is not finite (NaN or infinity)");
+        "Tensor ", range.name, kNotFinite);
   target.copy_(source);
 }
 

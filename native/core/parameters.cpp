@@ -13,9 +13,9 @@ namespace st {
 
 void Parameters::allocate(at::Device device, at::ScalarType compute) {
   layout.finish();
-  master_ = empty_in_huge_pages({layout.mastered_end()}, master_dtype(compute), device).zero_();
+  master_ = zeros_in_huge_pages({layout.mastered_end()}, master_dtype(compute), device);
   const int64_t halved = layout.size() - layout.mastered_end();
-  halved_ = halved > 0 ? empty_in_huge_pages({halved}, compute, device).zero_() : at::Tensor();
+  halved_ = halved > 0 ? zeros_in_huge_pages({halved}, compute, device) : at::Tensor();
   set_compute(compute);
 }
 
@@ -112,7 +112,7 @@ void Parameters::refresh() {
 Gradients::Gradients(const Layout& layout, const at::Tensor& like) : Gradients(layout, like, nullptr) {}
 
 Gradients::Gradients(const Layout& layout, const at::Tensor& like, const std::map<ParamId, LowRank>* low_ranks)
-    : flat_(empty_in_huge_pages({layout.trained_end()}, like.scalar_type(), like.device()).zero_()),
+    : flat_(zeros_in_huge_pages({layout.trained_end()}, like.scalar_type(), like.device())),
       views_(layout.views(flat_)),
       low_ranks_(low_ranks) {}
 

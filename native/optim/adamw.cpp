@@ -15,8 +15,8 @@ namespace st {
 
 AdamW::AdamW(const AdamWOptions& options, int64_t size, const at::Tensor& like)
     : options_(options),
-      exp_avg_(empty_in_huge_pages({size}, like.scalar_type(), like.device()).zero_()),
-      exp_avg_sq_(empty_in_huge_pages({size}, like.scalar_type(), like.device()).zero_()) {}
+      exp_avg_(zeros_in_huge_pages({size}, like.scalar_type(), like.device())),
+      exp_avg_sq_(zeros_in_huge_pages({size}, like.scalar_type(), like.device())) {}
 
 std::unique_ptr<LazyRows> AdamW::lazy_rows(Parameters& parameters) {
   // Only under this condition does an update without a gradient move a value less than the previous one.

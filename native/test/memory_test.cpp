@@ -1,10 +1,14 @@
 // Where parameters and activations lie.
+#include "core/memory.h"
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
+#include "core/finite.h"
 #include "core/layout.h"
 #include "core/parameters.h"
 #include "core/workspace.h"
@@ -15,6 +19,39 @@ namespace st::test {
 namespace {
 
 constexpr const char* kTensors = "ERR_INVALID_TENSORS";
+
+// --------------------------------------------------------------------------------------------------------- Memory
+
+TEST(ZerosInHugePages, AreZerosOnAPageOfTheirOwn) {
+  for (const int64_t count : {3, (4 << 18) - 1, (5 << 18) + 3}) {
+    const at::Tensor zeros = zeros_in_huge_pages({count}, at::kFloat, at::kCPU);
+    EXPECT_EQ(zeros.sizes(), at::IntArrayRef({count}));
+    EXPECT_EQ(zeros.count_nonzero().item<int64_t>(), 0);
+    zeros.fill_(1);
+    EXPECT_EQ(zeros.sum().item<double>(), static_cast<double>(count));
+  }
+  const std::vector<int64_t> huge = {int64_t{1} << 53, 16};
+  expect_error("ERR_INVALID_ARGUMENT", "a tensor", [&] { zeros_in_huge_pages(huge, at::kFloat, at::kCPU); });
+}
+
+TEST(AreFinite, IsWhatTheExponentSays) {
+  for (const size_t count : {1, 63, 64, 65, 200}) {
+    for (size_t at = 0; at < count; at += 7) {
+      // One more, so that the values begin off their alignment.
+      std::vector<char> bytes(count * sizeof(float) + 1);
+      const auto with = [&](float value) {
+        std::vector<float> values(count, -std::numeric_limits<float>::max());
+        values[at] = value;
+        std::memcpy(bytes.data() + 1, values.data(), count * sizeof(float));
+        return are_finite(bytes.data() + 1, static_cast<int64_t>(count * sizeof(float)));
+      };
+      EXPECT_TRUE(with(std::numeric_limits<float>::denorm_min()));
+      EXPECT_FALSE(with(std::numeric_limits<float>::infinity()));
+      EXPECT_FALSE(with(-std::numeric_limits<float>::infinity()));
+      EXPECT_FALSE(with(std::numeric_limits<float>::quiet_NaN()));
+    }
+  }
+}
 
 // ---------------------------------------------------------------------------------------------------------- Layout
 

@@ -1,3 +1,6 @@
+import { mkdtemp, open, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
@@ -244,6 +247,66 @@ test('weights that come in several parts count once the last has come', async (t
     code: invalid,
     message: /true or false for last but received "yes"/,
   })
+})
+
+/** A file with these bytes, and its descriptor while `use` runs. */
+async function withFile(bytes: Uint8Array, use: (file: number) => Promise<void>): Promise<void> {
+  const path = join(await mkdtemp(join(tmpdir(), 'sentence-torch-')), 'weights')
+  await writeFile(path, bytes)
+  const file = await open(path)
+  try {
+    await use(file.fd)
+  } finally {
+    await file.close()
+  }
+}
+
+for (const dtype of ['float32', 'bfloat16', 'float64'] as const) {
+  test(`loadFile gives the weights of load: ${dtype}`, async (t) => {
+    const spec = tinySpec({}, { dtype })
+    const [given, read] = [await tinyEncoder(addon, spec), await tinyEncoder(addon, spec)]
+    const { name, shape } = given.tensors().find((tensor) => tensor.shape.length === 2)!
+    const count = shape.reduce((a, b) => a * b, 1)
+    const values = Float32Array.from({ length: count }, (_, i) => Math.sin(i) / 4)
+    const data = new Uint8Array(values.buffer)
+    // Off the alignment of a float on purpose.
+    const bytes = Buffer.concat([Buffer.alloc(5), data])
+    await given.load([{ name, start: 0, dtype: 'F32', data }])
+    await withFile(bytes, async (file) => {
+      const first = { name, start: 0, dtype: 'F32', position: 5, bytes: 8 } as const
+      await read.loadFile(file, [first], false)
+      await read.loadFile(file, [{ ...first, start: 2, position: 13, bytes: data.length - 8 }])
+    })
+    const [a, b] = [new Uint8Array(data.length), new Uint8Array(data.length)]
+    await given.dump([{ name, start: 0, dtype: 'F32', data: a }])
+    await read.dump([{ name, start: 0, dtype: 'F32', data: b }])
+    t.deepEqual(a, b)
+    t.true(a.some((byte) => byte !== 0))
+  })
+}
+
+test('loadFile refuses what it cannot read, and values that are not finite', async (t) => {
+  const encoder = await tinyEncoder(addon)
+  const { name } = encoder.tensors().find((tensor) => tensor.shape.length === 2)!
+  const range = { name, start: 0, dtype: 'F32', position: 0, bytes: 16 } as const
+  const refuses = (file: number, change: object, code: string, message: RegExp) =>
+    t.throwsAsync(encoder.loadFile(file, [{ ...range, ...change }]), { code, message })
+  const tensors = 'ERR_INVALID_TENSORS'
+  await withFile(new Uint8Array(Float32Array.of(1, 2, 3, Number.NEGATIVE_INFINITY).buffer), async (file) => {
+    await refuses(file, {}, tensors, /is not finite/)
+    await encoder.loadFile(file, [{ ...range, bytes: 12 }])
+    await refuses(file, { position: 8 }, 'ERR_INVALID_FILE', /The file ends inside tensor/)
+    await refuses(file, { bytes: 2 ** 50 }, 'ERR_INVALID_FILE', /The file ends inside tensor/)
+    await refuses(file, { start: 2 ** 50 }, tensors, /has \d+ elements but the range is/)
+    await refuses(file, { bytes: 7 }, tensors, /Expected whole F32 elements/)
+    await refuses(file, { dtype: 'I8' }, tensors, /Expected dtype/)
+    await refuses(file, { name: 'nothing' }, tensors, /There is no tensor named nothing/)
+    await refuses(file, { position: -1 }, invalid, /ranges\[0\]\.position/)
+    await refuses(file, { data: 1 }, unknown, /Unknown member data of ranges\[0\]/)
+  })
+  await refuses(2 ** 31 - 1, {}, 'ERR_FILE_SYSTEM', /Cannot read tensor .*: Bad file descriptor/)
+  await refuses(2 ** 40, {}, invalid, /Expected an open file for file/)
+  await refuses(wrong('1'), {}, invalid, /file/)
 })
 
 const stepCases: [string, Partial<Record<keyof StepOptions | 'learningRate', unknown>>, string, RegExp][] = [

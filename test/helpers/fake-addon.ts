@@ -1,4 +1,5 @@
 // An addon in a few lines of TypeScript: it keeps weights and gives embeddings from which a test can read what it was given.
+import { readSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { placesOf } from '../../lib/models/weight-check.js'
 import type {
@@ -8,6 +9,7 @@ import type {
   EncodeJobOptions,
   EncoderOutput,
   EncoderSpec,
+  FileRange,
   NativeAddon,
   NativeEncoder,
   OnnxGraph,
@@ -190,6 +192,15 @@ export class FakeEncoder implements NativeEncoder {
       all.set(data, start * bytes)
       this.values.set(name, all)
     }
+  }
+
+  async loadFile(file: number, ranges: FileRange[]): Promise<void> {
+    const read = ranges.map(({ position, bytes, ...range }) => {
+      const data = new Uint8Array(bytes)
+      if (readSync(file, data, 0, bytes, position) < bytes) throw new Error(`the file ends inside ${range.name}`)
+      return { ...range, data }
+    })
+    await this.load(read)
   }
 
   async initialize(names: string[], seed: number): Promise<void> {

@@ -1,7 +1,8 @@
 import test from 'ava'
 import { IdBuffer } from '../../lib/data/id-buffer.js'
-import type { TokenizerJson } from '../../lib/data/tokenizer/blocks.js'
+import type { ModelBlock, TokenizerJson } from '../../lib/data/tokenizer/blocks.js'
 import { NONE, PieceTable } from '../../lib/data/tokenizer/piece-table.js'
+import { Pieces } from '../../lib/data/tokenizer/pieces.js'
 import { Pipeline } from '../../lib/data/tokenizer/pipeline.js'
 import { asRustReads } from '../../lib/data/tokenizer/rust-numbers.js'
 import { Unigram } from '../../lib/data/tokenizer/unigram.js'
@@ -9,8 +10,8 @@ import { Tokenizer } from '../../lib/data/tokenizer.js'
 import { UnigramEncoder } from '../../lib/data/unigram-encoder.js'
 import { mulberry32 } from '../helpers/tiny-model.js'
 
-type Pieces = [string, number][]
-const small: Pieces = [
+type Pairs = [string, number][]
+const small: Pairs = [
   ['<unk>', 0],
   ['▁', -3],
   ['a', -1],
@@ -22,8 +23,8 @@ const small: Pieces = [
 const marks = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }
 const spacesAndMarks = { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, marks] }
 
-function json(blocks: object = {}, vocab: Pieces = small): TokenizerJson {
-  const model = { type: 'Unigram', unk_id: 0, vocab }
+function json(blocks: object = {}, vocab: Pairs = small): TokenizerJson {
+  const model = { type: 'Unigram', unk_id: 0, vocab: Pieces.of(vocab) }
   const rest = { added_tokens: [], normalizer: null, pre_tokenizer: marks, post_processor: null }
   return { ...rest, model, ...blocks }
 }
@@ -42,9 +43,9 @@ function generalIds(file: TokenizerJson, text: string): number[] {
   return [...ids.take().ids]
 }
 
-function wordIds(model: object, word: string): number[] {
+function wordIds({ vocab, ...model }: Omit<ModelBlock, 'vocab'> & { vocab?: Pairs }, word: string): number[] {
   const ids = new IdBuffer(1)
-  new Unigram(model).append(word, ids)
+  new Unigram({ ...model, ...(vocab && { vocab: Pieces.of(vocab) }) }).append(word, ids)
   return [...ids.take().ids]
 }
 
@@ -58,7 +59,7 @@ test('of equally likely ways the one that came first stays', (t) => {
 
 // Values of Python's tokenizers 0.23.3.
 test('without an unknown token, a character without a piece is an error only where no better way leads past it', (t) => {
-  const vocab: Pieces = [
+  const vocab: Pairs = [
     ['a', -1],
     ['ab', -1],
     ['abc', -1],
@@ -93,7 +94,7 @@ test('words at marks as in Python', (t) => {
 })
 
 test('scores beyond all sums, and an unk_id that names a piece that comes again', (t) => {
-  const huge: Pieces = [
+  const huge: Pairs = [
     ['<unk>', 0],
     ['a', -1e308],
     ['b', -1e308],
@@ -101,7 +102,7 @@ test('scores beyond all sums, and an unk_id that names a piece that comes again'
   ]
   t.deepEqual(fastIds(json({}, huge), 'aab'), [0, 1, 3])
   t.deepEqual(fastIds(json({}, huge), 'abab'), [0, 3, 3])
-  const real: Pieces = [
+  const real: Pairs = [
     ['a', -1],
     ['<unk>', -5],
     ['b', -2],
@@ -135,7 +136,7 @@ test('numbers are those that Rust reads', (t) => {
     t.is(asRustReads(written), read)
   }
   // The scores of Python's own classes are not read by Rust.
-  const repeated: Pieces = [
+  const repeated: Pairs = [
     ['<unk>', 0],
     ['a', -9.407250896684193],
   ]
@@ -149,7 +150,7 @@ test('pieces are found by their text, whatever they are', (t) => {
   const text = (most: number) => Array.from({ length: draw(most) }, unit).join('')
   const odd = ['constructor', '__proto__', '', 'x'.repeat(1000), '\0']
   const pieces = [...Array.from({ length: 3000 }, () => text(7)), ...odd].map((piece): [string, number] => [piece, 0])
-  const table = new PieceTable(pieces)
+  const table = new PieceTable(Pieces.of(pieces))
   const found = table.roomFor()
   const idOf = new Map(pieces.map(([piece], id) => [piece, id]))
   idOf.delete('')
@@ -167,7 +168,7 @@ test('pieces are found by their text, whatever they are', (t) => {
     }
     t.deepEqual([...found.subarray(0, table.findAll(long, at, found))], expected)
   }
-  t.is(new PieceTable([]).find('a'), NONE)
+  t.is(new PieceTable(Pieces.of([])).find('a'), NONE)
 })
 
 test('the fast way gives the ids of the general one, for all ways to cut', (t) => {
@@ -273,7 +274,7 @@ test('a long text gives turns to others', async (t) => {
 })
 
 test('a vocabulary is looked up without a second copy of it', (t) => {
-  const vocab: Pieces = [...small, ['a', -4]]
+  const vocab: Pairs = [...small, ['a', -4]]
   const tokens = [{ id: 8, content: '<m>' }]
   const file = json({ added_tokens: tokens }, vocab)
   const tokenizer = Tokenizer.fromFiles(file, { tokenizer_class: 'PreTrainedTokenizerFast' }, { maxSeqLength: 99 })

@@ -1,4 +1,5 @@
 import type { AddedToken, ModelBlock } from './blocks.js'
+import { Pieces } from './pieces.js'
 
 /**
  * The added tokens with the ids of Rust's `add_tokens`: the vocabulary's id where it has the token, else the next free one.
@@ -41,9 +42,7 @@ function isThere(token: AddedToken, added: ReadonlyMap<string, AddedToken>): boo
 
 /** The ids of some tokens in a vocabulary. Of equal pieces the last one counts. */
 function idsOf(vocab: ModelBlock['vocab'], contents: readonly string[]): (token: string) => number | undefined {
-  if (!Array.isArray(vocab)) return (token) => (vocab && Object.hasOwn(vocab, token) ? vocab[token] : undefined)
-  const wanted = new Set(contents)
-  const ids = new Map<string, number>()
-  for (let id = 0; id < vocab.length; id++) if (wanted.has(vocab[id]![0])) ids.set(vocab[id]![0], id)
+  if (!(vocab instanceof Pieces)) return (token) => (vocab && Object.hasOwn(vocab, token) ? vocab[token] : undefined)
+  const ids = vocab.idsOf(contents)
   return (token) => ids.get(token)
 }

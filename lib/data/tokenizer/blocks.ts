@@ -1,5 +1,6 @@
 import { SentenceTorchError } from '../../errors.js'
 import { arrayOf, inside, misfit, object, type Place, type Schema, text } from '../../io/schema.js'
+import type { Pieces } from './pieces.js'
 
 /** Limit of steps; no tokenizer has as many. */
 const MAX_BLOCKS = 1000
@@ -24,8 +25,8 @@ export interface AddedToken {
 
 export interface ModelBlock {
   type?: string
-  /** For WordPiece, WordLevel and BPE. Unigram has a list of pieces and their scores. */
-  vocab?: Record<string, number> | [string, number][]
+  /** For WordPiece, WordLevel and BPE ids by token, for Unigram pieces and their scores. */
+  vocab?: Record<string, number> | Pieces
   unk_token?: string | null
   unk_id?: number | null
   continuing_subword_prefix?: string | null

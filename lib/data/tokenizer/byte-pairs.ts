@@ -4,6 +4,7 @@ import { hashOfPart } from '../unit-hash.js'
 import { type ModelBlock, notBuilt, notInVocabulary, notUnderstood } from './blocks.js'
 import { byteIds } from './byte-level.js'
 import { Merges, MOST_MERGES } from './merges.js'
+import { Pieces } from './pieces.js'
 
 /** The members of a BPE `model` block that decide ids. */
 export interface BytePairsBlock extends ModelBlock {
@@ -35,7 +36,7 @@ export class BytePairs {
   /** @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED */
   constructor(private readonly block: BytePairsBlock) {
     const { vocab, merges, dropout } = block
-    if (!vocab || Array.isArray(vocab)) throw notUnderstood('its BPE model has no vocabulary of tokens and ids')
+    if (!vocab || vocab instanceof Pieces) throw notUnderstood('its BPE model has no vocabulary of tokens and ids')
     if (!Array.isArray(merges)) throw notUnderstood('its BPE model has no merges')
     if (typeof dropout === 'number' && dropout !== 0) {
       if (!(dropout > 0 && dropout <= 1))

@@ -1,4 +1,5 @@
 import type { Block, ModelBlock } from './blocks.js'
+import type { Pieces } from './pieces.js'
 
 /** The inputs from which a class makes its parts. */
 export interface ClassInput {
@@ -124,9 +125,7 @@ export function unigram(vocab: ClassInput['vocab'], unk_id: number): ModelBlock 
 
 /** The first index of a piece in the vocabulary, or -1. */
 export function indexOf(vocab: ClassInput['vocab'], piece: string, score?: number): number {
-  return (vocab as [string, number][]).findIndex(
-    ([text, own]) => text === piece && (score === undefined || own === score),
-  )
+  return (vocab as Pieces).indexOf(piece, score)
 }
 
 export function byteLevel({ config }: ClassInput, use_regex = true): Block {

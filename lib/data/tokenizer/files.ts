@@ -15,6 +15,8 @@ import {
   text,
 } from '../../io/schema.js'
 import type { AddedToken } from './blocks.js'
+import { MAX_TOKEN, MAX_TOKENS } from './limits.js'
+import { Pieces } from './pieces.js'
 
 /** The parsed tokenizer files of a folder, without absent ones. */
 export interface TokenizerFiles {
@@ -32,10 +34,6 @@ export interface TokenizerFiles {
 
 /** A token is a text, or an object with its settings. */
 export type TokenValue = string | (Partial<AddedToken> & { content: string })
-
-/** Limit of UTF-16 units in a token. The time of some steps grows with the longest one. */
-const MAX_TOKEN = 1000
-const MAX_TOKENS = 10_000_000
 
 export const tokenId = integer(0, MAX_TOKENS - 1)
 export const tokenText = text(MAX_TOKEN)
@@ -121,6 +119,8 @@ function checkModel(block: unknown, place: Place): number {
   if (merges !== undefined && merges !== null) checkMerges(merges, inside(place, 'merges'))
   const here = inside(place, 'vocab')
   if (vocab === undefined || vocab === null) return 0
+  // They were checked when they were read.
+  if (vocab instanceof Pieces) return vocab.length
   if (Array.isArray(vocab)) return checkPieces(vocab, here)
   if (typeof vocab !== 'object') throw misfit(here, 'an object or an array', vocab)
   let size = 0

@@ -1,6 +1,7 @@
 import type { IdBuffer } from '../id-buffer.js'
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
 import { BytePairs } from './byte-pairs.js'
+import { Pieces } from './pieces.js'
 import { Unigram } from './unigram.js'
 import { WordPieceModel } from './word-piece-model.js'
 
@@ -18,7 +19,7 @@ export function makeModel(model: ModelBlock | undefined): WordModel {
   if (model === undefined) throw notUnderstood('it has no model')
   const kind = kindOf(model)
   // The other models check their own.
-  if (kind === 'WordLevel' && (!model.vocab || Array.isArray(model.vocab))) {
+  if (kind === 'WordLevel' && (!model.vocab || model.vocab instanceof Pieces)) {
     throw notUnderstood(`its WordLevel model has no vocabulary of tokens and ids`)
   }
   switch (kind) {
@@ -38,7 +39,7 @@ export function makeModel(model: ModelBlock | undefined): WordModel {
 /** The type of a model. Old files do not state it. */
 export function kindOf(model: ModelBlock): string {
   if (model.type != null) return model.type
-  if (Array.isArray(model.vocab)) return 'Unigram'
+  if (model.vocab instanceof Pieces) return 'Unigram'
   if ('merges' in model) return 'BPE'
   return 'continuing_subword_prefix' in model ? 'WordPiece' : 'WordLevel'
 }

@@ -1,4 +1,5 @@
 import { EMPTY_HASH, hashOfMore } from '../unit-hash.js'
+import type { Pieces } from './pieces.js'
 import { Prefixes } from './prefixes.js'
 
 /** No piece. */
@@ -35,20 +36,14 @@ export class PieceTable {
   private readonly hasLong: boolean
 
   /** Of equal pieces the last one counts. An empty piece is never found. */
-  constructor(pieces: readonly (readonly [piece: string, score: number])[]) {
-    const { length } = pieces
-    let total = 0
+  constructor(pieces: Pieces) {
+    const { length, starts } = pieces
+    this.units = pieces.units
+    this.starts = starts
     let longest = 0
-    // Indices throughout, because destructuring pairs is slow for hundreds of thousands of them.
-    for (let id = 0; id < length; id++) {
-      const size = pieces[id]![0].length
-      if (size <= SHORT) total += size
-      if (size > longest) longest = size
-    }
+    for (let id = 0; id < length; id++) longest = Math.max(longest, starts[id + 1]! - starts[id]!)
     this.longest = longest
     this.hasLong = longest > SHORT
-    this.units = new Uint16Array(total)
-    this.starts = new Int32Array(length + 1)
     const slotBits = bitsFor(2 * length)
     this.slots = new Int32Array(2 ** slotBits).fill(NONE)
     this.tags = new Uint8Array(2 ** slotBits)
@@ -56,10 +51,12 @@ export class PieceTable {
     const markBits = bitsFor(MARKS_BY_PIECE * length)
     this.marks = new Int32Array(2 ** (markBits - 5))
     this.markShift = 32 - markBits
-    for (let id = 0; id < length; id++) this.add(pieces[id]![0], id)
+    for (let id = 0; id < length; id++) this.add(id)
     if (!this.hasLong) return
     // Here the first one counts.
-    for (let id = length - 1; id >= 0; id--) if (pieces[id]![0].length > SHORT) this.long.add(pieces[id]![0], id)
+    for (let id = length - 1; id >= 0; id--) {
+      if (starts[id + 1]! - starts[id]! > SHORT) this.long.add(pieces.text(id), id)
+    }
   }
 
   /** The last piece with this text, or {@link NONE}. */
@@ -109,31 +106,22 @@ export class PieceTable {
     return new Int32Array(2 * this.longest)
   }
 
-  private add(piece: string, id: number): void {
-    const { units, starts, slots, marks, markShift } = this
+  private add(id: number): void {
+    const { units, starts, slots, tags, marks, markShift } = this
     const last = slots.length - 1
-    let at = starts[id]!
-    if (piece.length > SHORT) {
-      starts[id + 1] = at
-      return
-    }
+    const [start, end] = [starts[id]!, starts[id + 1]!]
+    if (end === start || end - start > SHORT) return
     let hash = EMPTY_HASH
-    for (let i = 0; i < piece.length; i++) {
-      const unit = piece.charCodeAt(i)
-      units[at++] = unit
-      hash = hashOfMore(hash, unit)
+    for (let i = start; i < end; i++) {
+      hash = hashOfMore(hash, units[i]!)
       const mark = hash >>> markShift
       marks[mark >>> 5]! |= 1 << (mark & 31)
     }
-    starts[id + 1] = at
-    if (piece === '') return
     const tag = hash & 0xff
     let slot = hash >>> this.slotShift
-    while (slots[slot] !== NONE && !(this.tags[slot] === tag && this.isPiece(slots[slot]!, piece, 0, piece.length))) {
-      slot = (slot + 1) & last
-    }
+    while (slots[slot] !== NONE && !(tags[slot] === tag && this.areEqual(slots[slot]!, id))) slot = (slot + 1) & last
     slots[slot] = id
-    this.tags[slot] = tag
+    tags[slot] = tag
   }
 
   private lookUp(text: string, start: number, end: number, hash: number): number {
@@ -144,6 +132,15 @@ export class PieceTable {
       const id = slots[slot]!
       if (id === NONE || (tags[slot] === tag && this.isPiece(id, text, start, end))) return id
     }
+  }
+
+  private areEqual(a: number, b: number): boolean {
+    const { units, starts } = this
+    const [first, second] = [starts[a]!, starts[b]!]
+    const length = starts[a + 1]! - first
+    if (starts[b + 1]! - second !== length) return false
+    for (let i = 0; i < length; i++) if (units[first + i] !== units[second + i]) return false
+    return true
   }
 
   private isPiece(id: number, text: string, start: number, end: number): boolean {

@@ -5,6 +5,7 @@ import { classOf } from './class-choice.js'
 import type { Around, TokenizerClass } from './class-parts.js'
 import { tokenizerClasses } from './class-table.js'
 import { checkTokenizerFiles, isToken, type TokenizerFiles, type TokenValue } from './files.js'
+import { Pieces } from './pieces.js'
 
 /** A tokenizer.json with everything that decides ids, and the named tokens. */
 export interface EffectiveTokenizer {
@@ -36,7 +37,7 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
     ...emptyBlocks,
     ...blocks,
     added_tokens: added_tokens ?? [],
-    model: model ?? undefined,
+    model: withPieces(model),
   }
   const config = { ...files.config } as Record<string, unknown>
   const kind = classFor(files, given)
@@ -99,10 +100,16 @@ function classFor({ config, modelType }: TokenizerFiles, json: TokenizerJson): T
   return undefined
 }
 
+/** Model with a list of pieces in arrays, if it has one. */
+function withPieces(model: ModelBlock | null | undefined): ModelBlock | undefined {
+  const vocab: unknown = model?.vocab
+  return Array.isArray(vocab) ? { ...model, vocab: Pieces.of(vocab) } : (model ?? undefined)
+}
+
 /** The type of model for a vocabulary, if there is one. */
 function modelOf(model: ModelBlock | undefined): TokenizerClass['model'] | undefined {
   if (!model || typeof model.vocab !== 'object' || model.vocab === null) return undefined
-  if (Array.isArray(model.vocab)) return 'Unigram'
+  if (model.vocab instanceof Pieces) return 'Unigram'
   // Old files do not state the type of their model.
   const type = model.type ?? ('merges' in model ? 'BPE' : 'WordPiece')
   return type === 'BPE' || type === 'WordPiece' ? type : undefined

@@ -1,5 +1,6 @@
 import type { AddedToken, TokenizerJson } from './blocks.js'
 import { makeNormalizer } from './normalizers.js'
+import { Pieces } from './pieces.js'
 
 /** The tokens by id. Made when a text is decoded for the first time. */
 export class TokenNames {
@@ -17,7 +18,7 @@ export class TokenNames {
     this.added = new Map(tokens.map((token) => [token.id, nameOf(token)]))
     this.special = new Set(tokens.filter(({ special }) => special).map(({ content }) => content))
     const vocab = json.model?.vocab ?? {}
-    if (Array.isArray(vocab)) this.names = vocab.map(([piece]) => piece)
+    if (vocab instanceof Pieces) this.names = Array.from(vocab.scores, (_, id) => vocab.text(id))
     else {
       const names: string[] = []
       for (const token in vocab) names[vocab[token]!] = token

@@ -4,6 +4,7 @@ import { hashOfPart } from '../unit-hash.js'
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
 import { byteIds } from './byte-level.js'
 import { NONE, PieceTable } from './piece-table.js'
+import { Pieces } from './pieces.js'
 import { asRustReads } from './rust-numbers.js'
 
 /** The cost of an unknown character, beyond the least likely piece. */
@@ -29,21 +30,17 @@ export class Unigram {
   /** @throws SentenceTorchError ERR_INVALID_MODEL */
   constructor(model: ModelBlock) {
     const { vocab, unk_id, byte_fallback, exact_scores } = model
-    if (!Array.isArray(vocab)) throw notUnderstood('its Unigram model has no list of pieces')
+    if (!(vocab instanceof Pieces)) throw notUnderstood('its Unigram model has no list of pieces')
     this.unknown = unk_id ?? NONE
-    if (unk_id != null && vocab[unk_id] === undefined) {
+    if (unk_id != null && unk_id >= vocab.length) {
       throw notUnderstood(`the unk_id ${unk_id} of its Unigram model is not in the vocabulary`)
     }
     this.bytes = byte_fallback ?? false
     this.pieces = new PieceTable(vocab)
     this.found = this.pieces.roomFor()
-    this.scores = new Float64Array(vocab.length)
+    this.scores = exact_scores ? vocab.scores : vocab.scores.map(asRustReads)
     let least = Number.POSITIVE_INFINITY
-    for (let id = 0; id < vocab.length; id++) {
-      const score = exact_scores ? vocab[id]![1] : asRustReads(vocab[id]![1])
-      this.scores[id] = score
-      if (score < least) least = score
-    }
+    for (const score of this.scores) if (score < least) least = score
     this.unknownScore = least - UNKNOWN_PENALTY
   }
 

@@ -1,4 +1,5 @@
 import type { AddedToken, TokenizerJson } from './blocks.js'
+import { Pieces } from './pieces.js'
 
 /** The tokens of a tokenizer with their ids. They are looked up in tokenizer.json itself, because few are ever needed. */
 export class Vocabulary {
@@ -14,8 +15,8 @@ export class Vocabulary {
     const vocab = this.json.model?.vocab
     const added = this.added.get(token)
     if (added !== undefined || !vocab) return added
-    if (!Array.isArray(vocab)) return Object.hasOwn(vocab, token) ? vocab[token] : undefined
-    const id = vocab.findLastIndex(([piece]) => piece === token)
+    if (!(vocab instanceof Pieces)) return Object.hasOwn(vocab, token) ? vocab[token] : undefined
+    const id = vocab.lastIndexOf(token)
     return id === -1 ? undefined : id
   }
 
@@ -23,7 +24,7 @@ export class Vocabulary {
   get size(): number {
     const vocab = this.json.model?.vocab ?? {}
     let largest = -1
-    if (Array.isArray(vocab)) largest = vocab.length - 1
+    if (vocab instanceof Pieces) largest = vocab.length - 1
     else for (const token in vocab) if (vocab[token]! > largest) largest = vocab[token]!
     for (const id of this.added.values()) if (id > largest) largest = id
     return largest + 1
@@ -32,7 +33,7 @@ export class Vocabulary {
   /** All tokens with their ids, added ones last. */
   *[Symbol.iterator](): Generator<readonly [token: string, id: number]> {
     const vocab = this.json.model?.vocab ?? {}
-    if (Array.isArray(vocab)) for (let id = 0; id < vocab.length; id++) yield [vocab[id]![0], id]
+    if (vocab instanceof Pieces) for (let id = 0; id < vocab.length; id++) yield [vocab.text(id), id]
     else for (const token in vocab) yield [token, vocab[token]!]
     yield* this.added
   }

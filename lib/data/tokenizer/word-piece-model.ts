@@ -1,5 +1,6 @@
 import type { IdBuffer } from '../id-buffer.js'
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
+import { Pieces } from './pieces.js'
 
 /** WordPiece: takes the longest piece of the vocabulary from the left, again and again. */
 export class WordPieceModel {
@@ -12,7 +13,7 @@ export class WordPieceModel {
 
   /** @throws SentenceTorchError ERR_INVALID_MODEL */
   constructor(model: ModelBlock) {
-    if (typeof model.vocab !== 'object' || model.vocab === null || Array.isArray(model.vocab)) {
+    if (typeof model.vocab !== 'object' || model.vocab === null || model.vocab instanceof Pieces) {
       throw notUnderstood('its WordPiece model has no vocabulary of tokens and ids')
     }
     this.vocab = model.vocab

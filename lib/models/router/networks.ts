@@ -1,7 +1,7 @@
 import type { Tokenizer } from '../../data/tokenizer.js'
 import type { ErrorCode } from '../../errors.js'
 import { SentenceTorchError } from '../../errors.js'
-import type { Description, EncoderSpec, NativeEncoder, TensorRange } from '../../native/types.js'
+import type { Description, EncoderSpec, NativeEncoder } from '../../native/types.js'
 import type { FirstModule } from '../first-module.js'
 import { checkOrder, type FirstModuleName, type FolderModule, hasWeights, type ModuleName } from '../modules/index.js'
 import type { ModuleInput } from '../modules/module.js'
@@ -275,7 +275,7 @@ export function networkSpecs(
 }
 
 /** What loads and saves one network of an encoder. */
-export type NetworkEncoder = Pick<NativeEncoder, 'tensors' | 'load' | 'dump' | 'initialize'>
+export type NetworkEncoder = Pick<NativeEncoder, 'tensors' | 'load' | 'loadFile' | 'dump' | 'initialize'>
 
 /** In front of the names of a network's tensors. */
 export function networkPrefix(network: number): string {
@@ -286,7 +286,8 @@ export function networkPrefix(network: number): string {
 export function networkOf(encoder: NativeEncoder, network: number): NetworkEncoder {
   const prefix = networkPrefix(network)
   const isOwn = (name: string) => (network === 0 ? !/^\d+:/.test(name) : name.startsWith(prefix))
-  const named = (ranges: TensorRange[]) => ranges.map((range) => ({ ...range, name: prefix + range.name }))
+  const named = <R extends { name: string }>(ranges: R[]) =>
+    ranges.map((range) => ({ ...range, name: prefix + range.name }))
   return {
     tensors: () =>
       encoder
@@ -298,6 +299,7 @@ export function networkOf(encoder: NativeEncoder, network: number): NetworkEncod
           ...(block !== undefined && { block: block.slice(prefix.length) }),
         })),
     load: (ranges, last) => encoder.load(named(ranges), last),
+    loadFile: (file, ranges, last) => encoder.loadFile(file, named(ranges), last),
     dump: (ranges, merged) => encoder.dump(named(ranges), merged),
     initialize: (names, seed) =>
       encoder.initialize(

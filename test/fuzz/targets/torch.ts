@@ -152,6 +152,7 @@ function pythonFile(
 function memory(bytes: Uint8Array): ByteSource {
   return {
     path: 'memory.bin',
+    file: -1,
     size: bytes.length,
     async read(target, position) {
       expect(position >= 0 && position + target.length <= bytes.length, 'nothing is read outside of the file')
