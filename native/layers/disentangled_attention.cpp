@@ -165,11 +165,11 @@ Stream DisentangledAttention::backward(const Pass& pass, Gradients& gradients, c
   AttentionCall of_pass = call(pass);
   of_pass.positions = &scores;
   attention_backward(of_pass, side_by_side(kept.qkv_TX, of_pass.shape), kept.context_TD, kept.lse_HT, kept.mask,
-                     d_context_TD, {.values = side_by_side(d_qkv_TX, of_pass.shape), .positions = d_positions});
+                     d_context_TD,
+                     {.values = side_by_side(d_qkv_TX, of_pass.shape),
+                      .biases = side_by_side(gradients[bias_], of_pass.shape),
+                      .positions = d_positions});
   positions_backward(pass, gradients, kept, range, d_positions);
-  if (gradients[bias_].defined()) {
-    gradients[bias_].add_(d_qkv_TX.sum(at::IntArrayRef{0}, false, pass.master()));
-  }
   if (gradients[weight_].defined()) {
     linear_backward_weight(d_qkv_TX, kept.x_TD, gradients[weight_], pass.workspace);
   }

@@ -224,9 +224,8 @@ void attend_back_in_parts(const AttentionCall& call, const CpuCall<S>& cpu, cons
     kernel_of[part].positions.d_k_HME = k_PHME + part * size;
     kernel_of[part].positions.d_q_HME = q_PHME + part * size;
   }
-  for_each_item_in_parts(call, [&](int64_t part, const kernels::AttentionItem& item) {
-    attend(kernel_of[part], item, true);
-  });
+  for_each_item_in_parts(
+      call, [&](int64_t part, const kernels::AttentionItem& item) { attend(kernel_of[part], item, true); });
   const A scale = A(1) / cpu.kernel.divisor;
   add_to_places(*call.positions, tables, parts, k_PHME, scale, d.k_RX);
   add_to_places(*call.positions, tables, parts, q_PHME, scale, d.q_RX);

@@ -6,7 +6,7 @@
 #include "ops/relative_bias.h"
 
 // Attention of packed rows, one descriptor for every family of transformers: softmax(scale q k' + bias) v inside each
-// row, with dropout on the probabilities; scores may read relative positions (position_scores.h). It knows no tensor names; rotary embeddings come before it.
+// row, with dropout on the probabilities. It knows no tensor names; rotary embeddings come before it.
 // Shapes: T query tokens, S key tokens, H heads, E head size, X = heads * E, Y = key heads * E.
 namespace st {
 

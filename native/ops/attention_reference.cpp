@@ -112,7 +112,8 @@ void position_gradients(const Row& row, const at::Tensor& q_HQE, const at::Tenso
   const auto by_place = [&](const at::Tensor& d_HLL, const at::Tensor& places_HLL) {
     return at::zeros({heads, d_HLL.size(1), pair.q_RX.size(0)}, d_HLL.options()).scatter_add_(2, places_HLL, d_HLL);
   };
-  const at::Tensor d_to_HQR = by_place(d_HQK, places), d_from_HKR = by_place(d_HQK.transpose(1, 2), places.transpose(1, 2));
+  const at::Tensor d_to_HQR = by_place(d_HQK, places),
+                   d_from_HKR = by_place(d_HQK.transpose(1, 2), places.transpose(1, 2));
   d_q_HQE.add_(at::matmul(d_to_HQR, heads_HLE(pair.k_RX, heads)));
   d_k_HKE.add_(at::matmul(d_from_HKR, heads_HLE(pair.q_RX, heads)));
   if (!d.q_RX.defined()) return;

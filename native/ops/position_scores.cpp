@@ -71,8 +71,8 @@ void add_to_places(const PositionScores& positions, const PositionTables<A>& tab
   parallel_ranges(tables.heads, parts_of(tables.heads, parts * count), [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t head = begin; head < end; ++head) {
       for (int64_t distance = 1 - longest; distance < longest; ++distance) {
-        A* to = static_cast<A*>(d_RX.data_ptr()) + positions.places[distance + longest - 1] * d_RX.stride(0) +
-                head * width;
+        A* to =
+            static_cast<A*>(d_RX.data_ptr()) + positions.places[distance + longest - 1] * d_RX.stride(0) + head * width;
         const A* from = d_HME + (head * M + tables.reach + distance) * E;
         for (int64_t e = 0; e < width; ++e) {
           A sum = 0;

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-// What relative positions add to attention's scores (DeBERTa, He et al. 2021): query i and key j of a row have the score
-// scale (q_i k_j + q_i pk_d + pq_d k_j), where d is the place of i - j. R places, X = heads * E.
+// What relative positions add to attention's scores (DeBERTa, He et al. 2021): query i and key j of a row have the
+// score scale (q_i k_j + q_i pk_d + pq_d k_j), where d is the place of i - j. R places, X = heads * E.
 namespace st {
 
 // Queries and keys of positions, [R, X].
@@ -26,8 +26,8 @@ struct PositionScores {
 // modeling_deberta_v2.py, counted in float32. Without buckets (0) the distance itself.
 int64_t log_bucket(int64_t distance, int64_t buckets, int64_t max_distance);
 
-// Copies of the pair by distance, for kernels::Positions: H heads, M = 2 * reach distances from -reach on, E the size of
-// a head, padded. What has no place is 0.
+// Copies of the pair by distance, for kernels::Positions: H heads, M = 2 * reach distances from -reach on, E the size
+// of a head, padded. What has no place is 0.
 template <typename A>
 struct PositionTables {
   int64_t heads, head_dim, padded_E, reach;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Scores that also read relative positions: kernels::Positions. Scores stand as [L keys, I = kQueries queries] of a block
-// of queries; d = query - key.
+// Scores that also read relative positions: kernels::Positions. Scores stand as [L keys, I = kQueries queries] of a
+// block of queries; d = query - key.
 //
 // q_i pk_d: products of the block's queries with all pk_d that it reaches stand as [distances, I]. Those of one key lie
 // on a diagonal of it, which passes over the lanes bring into one row (`unskew`).
@@ -16,7 +16,7 @@ static_assert(kQueries == kPositionPanel);
 
 template <typename A>
 struct PositionScratch {
-  A* skewed_MI;            // [L + kQueries, I]
+  A* skewed_MI;             // [L + kQueries, I]
   A *before_LD, *after_LD;  // of panels with d below and from the difference of the first query and the first key on
 };
 

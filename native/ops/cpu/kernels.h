@@ -268,9 +268,9 @@ constexpr int64_t padded_head(int64_t head_dim) {
 // multiple of kPositionPanel; E = padded_head(head_dim).
 template <typename A>
 struct Positions {
-  int64_t reach = 0;               // 0: there are none
+  int64_t reach = 0;  // 0: there are none
   const A* k_HME = nullptr;
-  const A* q_HPED = nullptr;       // kPerNat / divisor * q: panels [E, kPositionPanel]
+  const A* q_HPED = nullptr;  // kPerNat / divisor * q: panels [E, kPositionPanel]
   // backward only
   const A* q_HME = nullptr;
   A* d_k_HME = nullptr;  // gain gradients, without the factor of scores; null: not wanted
