@@ -92,8 +92,8 @@ struct LibraryCall {
         dropped(static_cast<double>(call.dropout.threshold) / 65536),
         seed(call.dropout.active() ? attention_seed(call.dropout) : 0),
         recorded(dropped > 0 && is_recording() ? mask.narrow(0, 0, kStateWords).view(at::kLong) : at::Tensor()),
-        kernel(
-            choose_attention(shape, call.bias != nullptr, qkv.q.scalar_type(), std::max(longest_query, longest_key))) {}
+        kernel(choose_attention(shape, call.bias != nullptr || call.positions != nullptr, qkv.q.scalar_type(),
+                                std::max(longest_query, longest_key))) {}
 
   // The masks of the next library call are those of this seed.
   void seed_generator() const {

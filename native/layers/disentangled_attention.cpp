@@ -49,22 +49,17 @@ DisentangledAttention::Range DisentangledAttention::range_of(const Input& input)
   return out;
 }
 
-DisentangledCall DisentangledAttention::call(const Pass& pass, const Range& range) const {
+AttentionCall DisentangledAttention::call(const Pass& pass) const {
   check(!pass.input.batch.hides_tokens(), "ERR_NOT_IMPLEMENTED",
         "Query expansion with attend: false is not built for DeBERTa");
   const int64_t head_dim = shape_.width / shape_.heads;
   // Three products share the scale.
-  return {.input = pass.input,
-          .heads = shape_.heads,
-          .head_dim = head_dim,
-          .scale = 1 / std::sqrt(3.0 * static_cast<double>(head_dim)),
-          .dropout = pass.dropout_at(site_, dropout_),
-          .places = range.places};
-}
-
-Projections DisentangledAttention::columns(const at::Tensor& qkv_TX) const {
-  const int64_t x = shape_.width;
-  return {qkv_TX.narrow(1, 0, x), qkv_TX.narrow(1, x, x), qkv_TX.narrow(1, 2 * x, x)};
+  const AttentionShape shape{.heads = shape_.heads,
+                             .kv_heads = shape_.heads,
+                             .head_dim = head_dim,
+                             .scale = 1 / std::sqrt(3.0 * static_cast<double>(head_dim))};
+  const Sequences rows = rows_of(pass.input);
+  return {.queries = rows, .keys = rows, .shape = shape, .dropout = pass.dropout_at(site_, dropout_)};
 }
 
 Weight DisentangledAttention::weight(const Pass& pass) const {
@@ -110,6 +105,8 @@ DisentangledAttention::Kept DisentangledAttention::keep(const Pass& pass) const 
   kept.qkv_TX = pass.take(3 * shape_.width);
   kept.context_TD = pass.take(shape_.width);
   if (pass.training) kept.lse_HT = pass.workspace.take({shape_.heads, pass.input.tokens()}, pass.master());
+  const AttentionCall of_pass = call(pass);
+  if (of_pass.dropout.active()) kept.mask = pass.workspace.take({attention_mask_words(of_pass)}, at::kShort);
   kept.output = output_.keep(pass);
   return kept;
 }
@@ -122,7 +119,10 @@ DisentangledAttention::Kept DisentangledAttention::forward(const Pass& pass, con
   linear(in.x_TD, weight(pass), pass.parameters.master(bias_), kept.qkv_TX);
   const Range range = range_of(pass.input);
   project_positions(pass, range, kept);
-  disentangled_attention(call(pass, range), columns(kept.qkv_TX), kept.positions, kept.context_TD, kept.lse_HT);
+  const PositionScores scores{kept.positions, range.places};
+  AttentionCall of_pass = call(pass);
+  of_pass.positions = &scores;
+  attention(of_pass, side_by_side(kept.qkv_TX, of_pass.shape), kept.context_TD, kept.lse_HT, kept.mask);
   output_.forward(pass, kept.context_TD, in, out, kept.output);
   return kept;
 }
@@ -161,12 +161,15 @@ Stream DisentangledAttention::backward(const Pass& pass, Gradients& gradients, c
   const Range range = range_of(pass.input);
   const auto zeros_RX = [&] { return at::zeros({range.count, shape_.width}, d_qkv_TX.options().dtype(pass.master())); };
   const PositionPair d_positions{zeros_RX(), zeros_RX()};
-  disentangled_attention_backward(call(pass, range), columns(kept.qkv_TX), kept.positions, kept.context_TD, kept.lse_HT,
-                                  d_context_TD, columns(d_qkv_TX), d_positions);
+  const PositionScores scores{kept.positions, range.places};
+  AttentionCall of_pass = call(pass);
+  of_pass.positions = &scores;
+  attention_backward(of_pass, side_by_side(kept.qkv_TX, of_pass.shape), kept.context_TD, kept.lse_HT, kept.mask,
+                     d_context_TD,
+                     {.values = side_by_side(d_qkv_TX, of_pass.shape),
+                      .biases = side_by_side(gradients[bias_], of_pass.shape),
+                      .positions = d_positions});
   positions_backward(pass, gradients, kept, range, d_positions);
-  if (gradients[bias_].defined()) {
-    gradients[bias_].add_(d_qkv_TX.sum(at::IntArrayRef{0}, false, pass.master()));
-  }
   if (gradients[weight_].defined()) {
     linear_backward_weight(d_qkv_TX, kept.x_TD, gradients[weight_], pass.workspace);
   }

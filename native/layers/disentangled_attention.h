@@ -5,7 +5,7 @@
 
 #include "layers/norm.h"
 #include "layers/output_block.h"
-#include "ops/disentangled_attention.h"
+#include "ops/attention.h"
 
 namespace st {
 
@@ -34,7 +34,7 @@ class DisentangledAttention {
 
   // What a training pass keeps for the backward pass.
   struct Kept {
-    at::Tensor x_TD, qkv_TX, context_TD, lse_HT;
+    at::Tensor x_TD, qkv_TX, context_TD, lse_HT, mask;
     at::Tensor positions_RD;  // as the projections read them
     PositionPair positions;   // projected
     bool reads_sum = false;   // the stream was one tensor
@@ -56,7 +56,7 @@ class DisentangledAttention {
   // Rows of the table that a batch reads.
   struct Range {
     int64_t first, count;
-    std::vector<int64_t> places;  // from `first` on, see DisentangledCall
+    std::vector<int64_t> places;  // from `first` on, see PositionScores
   };
   Range range_of(const Input& input) const;
   // Of a query `distance` tokens after its key.
@@ -66,8 +66,7 @@ class DisentangledAttention {
   void project_positions(const Pass& pass, const Range& range, Kept& kept) const;
   void positions_backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Range& range,
                           const PositionPair& d_positions) const;
-  DisentangledCall call(const Pass& pass, const Range& range) const;
-  Projections columns(const at::Tensor& qkv_TX) const;
+  AttentionCall call(const Pass& pass) const;
 
   DisentangledShape shape_;
   ParamId weight_, bias_;  // of queries, keys and values

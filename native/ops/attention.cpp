@@ -63,6 +63,21 @@ void check_rows(const char* what, const at::Tensor& x, int64_t width, at::Scalar
       " and with neighbouring columns");
 }
 
+void check_positions(const AttentionCall& call, at::ScalarType type) {
+  const AttentionShape& shape = call.shape;
+  check(call.bias == nullptr && !shape.causal && shape.window < 0 && shape.heads == shape.kv_heads,
+        "ERR_INVALID_ARGUMENT",
+        "Expected attention that reads positions without a bias, an order, a window or groups of heads");
+  int64_t longest = 0;
+  for (int64_t row = 0; row < call.queries.rows; ++row) {
+    const int64_t queries = call.queries.length_of(row), keys = call.keys.length_of(row);
+    check(queries == keys, "ERR_INVALID_ARGUMENT", "Expected as many keys as queries where attention reads positions, ",
+          queries, " in row ", row, ", but found ", keys);
+    longest = std::max(longest, queries);
+  }
+  check_positions(*call.positions, shape.heads * shape.head_dim, type, longest);
+}
+
 // Everything is checked here, once; the kernels trust it.
 void check_call(const AttentionCall& call, const Projections& qkv, const at::Tensor& out_TX) {
   const AttentionShape& shape = call.shape;
@@ -79,6 +94,7 @@ void check_call(const AttentionCall& call, const Projections& qkv, const at::Ten
   check(call.queries.rows == call.keys.rows, "ERR_INVALID_ARGUMENT", "Expected as many rows of keys as of queries, ",
         call.queries.rows, ", but found ", call.keys.rows);
   if (call.bias != nullptr) check_bias(*call.bias, shape.heads);
+  if (call.positions != nullptr) check_positions(call, type);
   if (!qkv.q.is_cpu()) return;
   // Otherwise a query could see nothing.
   const bool all = !shape.causal && shape.window < 0;
@@ -118,7 +134,7 @@ struct CpuCall {
   using A = kernels::arithmetic_t<S>;
 
   CpuCall(const AttentionCall& call, const Projections& qkv, const at::Tensor& out_TX, const at::Tensor& lse_HT,
-          const at::Tensor& mask)
+          const at::Tensor& mask, bool backward)
       : diagonals(call.bias != nullptr ? diagonals_of(call) : Diagonals()) {
     constexpr int64_t kAll = int64_t{1} << 40;
     const AttentionShape& shape = call.shape;
@@ -138,6 +154,13 @@ struct CpuCall {
               .lse_HT = data<A>(lse_HT),
               .tokens = lse_HT.defined() ? lse_HT.size(1) : 0,
               .mask = data<uint16_t>(mask)};
+    if (call.positions != nullptr) {
+      tables = tables_of<A>(*call.positions, shape.heads, kernels::kPerNat<A> / kernel.divisor, backward);
+      kernel.positions = {.reach = tables.reach,
+                          .k_HME = tables.k_HME.data(),
+                          .q_HPED = tables.q_HPED.data(),
+                          .q_HME = tables.q_HME.data()};
+    }
     if (call.bias == nullptr) return;
     constexpr int64_t kReadBehind = 32;
     kernel.bias_stride = diagonals.count() + kReadBehind;
@@ -150,6 +173,7 @@ struct CpuCall {
   Diagonals diagonals;
   std::vector<int64_t> buckets;  // of the diagonals
   std::vector<A> bias_HR;
+  PositionTables<A> tables = {};
   kernels::Attention<S> kernel;
 };
 
@@ -187,6 +211,26 @@ void add_bias_gradient(const AttentionCall& call, const CpuCall<S>& cpu, const a
   add_to_buckets(*call.bias, cpu.buckets, sums_HR, data<A>(d_table_BH));
 }
 
+// Gradients of positions gain those of all rows: each part of the rows has sums of its own.
+template <typename S>
+void attend_back_in_parts(const AttentionCall& call, const CpuCall<S>& cpu, const PositionPair& d) {
+  using A = kernels::arithmetic_t<S>;
+  const PositionTables<A>& tables = cpu.tables;
+  const int64_t parts = parts_of_rows(call), size = tables.size();
+  std::vector<A> sums(2 * parts * size);
+  A *k_PHME = sums.data(), *q_PHME = k_PHME + parts * size;
+  std::vector<kernels::Attention<S>> kernel_of(parts, cpu.kernel);
+  for (int64_t part = 0; part < parts; ++part) {
+    kernel_of[part].positions.d_k_HME = k_PHME + part * size;
+    kernel_of[part].positions.d_q_HME = q_PHME + part * size;
+  }
+  for_each_item_in_parts(
+      call, [&](int64_t part, const kernels::AttentionItem& item) { attend(kernel_of[part], item, true); });
+  const A scale = A(1) / cpu.kernel.divisor;
+  add_to_places(*call.positions, tables, parts, k_PHME, scale, d.k_RX);
+  add_to_places(*call.positions, tables, parts, q_PHME, scale, d.q_RX);
+}
+
 template <typename A>
 void add_rows(int64_t rows, const A* from_RX, const at::Tensor& total_X) {
   if (!total_X.defined()) return;
@@ -208,7 +252,7 @@ void attention(const AttentionCall& call, const Projections& qkv, at::Tensor out
   }
   check_mask(call, mask);
   with_storage(qkv.q.scalar_type(), [&]<typename S>(S) {
-    const CpuCall<S> cpu(call, qkv, out_TX, lse_HT, mask);
+    const CpuCall<S> cpu(call, qkv, out_TX, lse_HT, mask, false);
     for_each_item(call, false, [&](const kernels::AttentionItem& item) { attend(cpu.kernel, item, false); });
   });
 }
@@ -227,7 +271,7 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
   check_mask(call, mask);
   with_storage(qkv.q.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
-    CpuCall<S> cpu(call, qkv, out_TX, lse_HT, mask);
+    CpuCall<S> cpu(call, qkv, out_TX, lse_HT, mask, true);
     kernels::Attention<S>& kernel = cpu.kernel;
     kernel.d_out = rows<const S>(d_out_TX);
     kernel.d_q = rows<S>(d.values.q);
@@ -246,7 +290,11 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
       diagonals += diagonals_of_row(call, row);
     std::vector<A> d_bias(d.table_BH.defined() ? diagonals : 0);
     if (!d_bias.empty()) kernel.d_bias = d_bias.data();
-    for_each_item(call, true, [&](const kernels::AttentionItem& item) { attend(kernel, item, true); });
+    if (d.positions.q_RX.defined()) {
+      attend_back_in_parts(call, cpu, d.positions);
+    } else {
+      for_each_item(call, true, [&](const kernels::AttentionItem& item) { attend(kernel, item, true); });
+    }
     add_rows(count, sum_q_RX, d.biases.q);
     add_rows(count, sum_k_RY, d.biases.k);
     add_rows(count, sum_v_RY, d.biases.v);

@@ -2,6 +2,7 @@
 
 #include "core/philox.h"
 #include "ops/input.h"
+#include "ops/position_scores.h"
 #include "ops/relative_bias.h"
 
 // Attention of packed rows, one descriptor for every family of transformers: softmax(scale q k' + bias) v inside each
@@ -40,6 +41,8 @@ struct AttentionCall {
   AttentionShape shape;
   Dropout dropout = {};
   const RelativeBias* bias = nullptr;
+  // Instead of a bias, where queries and keys are the same rows that all see each other, without groups of heads.
+  const PositionScores* positions = nullptr;
 };
 
 // Three tensors of queries [T, X], keys [S, Y] and values [S, Y], their gradients, or [X], [Y], [Y] of their biases.
@@ -54,6 +57,7 @@ struct AttentionGradients {
   Projections values;        // written
   Projections biases = {};   // master dtype; each gains the sum of its gradient over the tokens; undefined: not wanted
   at::Tensor table_BH = {};  // master dtype; gains the gradient of the relative bias; undefined: not wanted
+  PositionPair positions = {};  // the same for the queries and keys of positions: both or none
 };
 
 // Where backward passes follow, attention keeps in it what its dropout drew: a bit for each probability, or, off the

@@ -38,44 +38,82 @@ int64_t diagonals_of_row(const AttentionCall& call, int64_t row) {
   return call.shape.heads * (call.queries.length_of(row) + call.keys.length_of(row) - 1);
 }
 
-void for_each_item(const AttentionCall& call, bool backward,
-                   const std::function<void(const kernels::AttentionItem&)>& work) {
+namespace {
+
+struct Items {
+  std::vector<kernels::AttentionItem> list;  // by rows
+  int64_t cost = 0;
+};
+
+// `most`: heads of an item.
+Items items_of(const AttentionCall& call, bool backward, int64_t most) {
   const AttentionShape& shape = call.shape;
   const int64_t group = shape.heads / shape.kv_heads;
-  std::vector<kernels::AttentionItem> items;
-  items.reserve(call.queries.rows * shape.heads);
-  int64_t mask = 0, d_bias = 0, cost = 0;
+  Items out;
+  out.list.reserve(call.queries.rows * shape.heads);
+  int64_t mask = 0, d_bias = 0;
   for (int64_t row = 0; row < call.queries.rows; ++row) {
     const int64_t queries = call.queries.length_of(row), keys = call.keys.length_of(row);
     const int64_t words = call.dropout.active() ? mask_words_of_head(call, row) : 0;
     const bool one = queries == 1 && !backward;
-    const int64_t few = one ? heads_of_one(shape.heads, call.queries.rows) : heads_at_once(keys);
+    const int64_t few = std::min(most, one ? heads_of_one(shape.heads, call.queries.rows) : heads_at_once(keys));
     const int64_t step = backward ? (few + group - 1) / group * group : few;
     for (int64_t head = 0; head < shape.heads; head += step) {
-      items.push_back({.first_query = call.queries.first[row],
-                       .queries = queries,
-                       .first_key = call.keys.first[row],
-                       .keys = keys,
-                       .mask = mask,
-                       .mask_words = words,
-                       .d_bias = d_bias,
-                       .row = static_cast<int32_t>(row),
-                       .head = static_cast<int32_t>(head),
-                       .head_end = static_cast<int32_t>(std::min(shape.heads, head + step))});
+      out.list.push_back({.first_query = call.queries.first[row],
+                          .queries = queries,
+                          .first_key = call.keys.first[row],
+                          .keys = keys,
+                          .mask = mask,
+                          .mask_words = words,
+                          .d_bias = d_bias,
+                          .row = static_cast<int32_t>(row),
+                          .head = static_cast<int32_t>(head),
+                          .head_end = static_cast<int32_t>(std::min(shape.heads, head + step))});
     }
     mask += shape.heads * words;
     d_bias += diagonals_of_row(call, row);
     constexpr int64_t kOneQuery = 4;  // waits for memory as long as so many compute
-    cost += shape.heads * shape.head_dim * (one ? kOneQuery : queries) * (seen_keys(shape, keys) + 16);
+    out.cost += shape.heads * shape.head_dim * (one ? kOneQuery : queries) * (seen_keys(shape, keys) + 16);
   }
-  const auto work_of = [&](const kernels::AttentionItem& item) { return item.queries * seen_keys(shape, item.keys); };
-  const auto before = [&](const auto& a, const auto& b) { return work_of(a) > work_of(b); };
-  if (!std::is_sorted(items.begin(), items.end(), before)) std::stable_sort(items.begin(), items.end(), before);
+  return out;
+}
+
+// Calls work(i) for [0, count), each thread taking the next one when it is free.
+template <typename Work>
+void in_turns(int64_t count, int64_t cost, const Work& work) {
   constexpr int64_t kGrain = 1 << 18;  // about ten times what it costs to start a parallel region
-  const int64_t count = static_cast<int64_t>(items.size()), parts = std::min(count, parallel_parts(cost, kGrain));
+  const int64_t parts = std::min(count, parallel_parts(cost, kGrain));
   std::atomic<int64_t> next{0};
   parallel_ranges(parts, parts, [&](int64_t, int64_t, int64_t) {
-    for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) work(items[i]);
+    for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) work(i);
+  });
+}
+
+}  // namespace
+
+void for_each_item(const AttentionCall& call, bool backward,
+                   const std::function<void(const kernels::AttentionItem&)>& work) {
+  auto [items, cost] = items_of(call, backward, call.shape.heads);
+  const auto work_of = [&](const kernels::AttentionItem& item) {
+    return item.queries * seen_keys(call.shape, item.keys);
+  };
+  const auto before = [&](const auto& a, const auto& b) { return work_of(a) > work_of(b); };
+  if (!std::is_sorted(items.begin(), items.end(), before)) std::stable_sort(items.begin(), items.end(), before);
+  in_turns(static_cast<int64_t>(items.size()), cost, [&](int64_t i) { work(items[i]); });
+}
+
+int64_t parts_of_rows(const AttentionCall& call) {
+  constexpr int64_t kMost = 4;
+  return std::clamp<int64_t>(call.queries.rows, 1, kMost);
+}
+
+void for_each_item_in_parts(const AttentionCall& call,
+                            const std::function<void(int64_t part, const kernels::AttentionItem&)>& work) {
+  const auto [items, cost] = items_of(call, true, 1);
+  const int64_t parts = parts_of_rows(call), rows = call.queries.rows, heads = call.shape.heads;
+  // Neighbouring rows, which may be sorted by length, are in different parts.
+  in_turns(parts * heads, cost, [&](int64_t i) {
+    for (int64_t row = i % parts; row < rows; row += parts) work(i % parts, items[row * heads + i / parts]);
   });
 }
 

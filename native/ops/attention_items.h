@@ -25,4 +25,12 @@ int64_t diagonals_of_row(const AttentionCall& call, int64_t row);
 void for_each_item(const AttentionCall& call, bool backward,
                    const std::function<void(const kernels::AttentionItem&)>& work);
 
+// Parts of the rows of a backward pass whose items add to memory of their part: their number is that of the rows up to
+// some, and not that of the threads.
+int64_t parts_of_rows(const AttentionCall& call);
+
+// Calls work(part, item) for all heads of all rows. One thread takes all rows of a part and a head, in their order.
+void for_each_item_in_parts(const AttentionCall& call,
+                            const std::function<void(int64_t part, const kernels::AttentionItem&)>& work);
+
 }  // namespace st

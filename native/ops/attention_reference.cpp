@@ -2,6 +2,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/gather.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/sum.h>
@@ -76,10 +77,55 @@ at::Tensor buckets_QK(const Row& row, at::TensorOptions options) {
   return at::tensor(buckets, at::kLong).view({row.queries, row.keys}).to(options.device());
 }
 
+// The rows of the position's queries and keys for each query and key, for all heads.
+at::Tensor places_HQK(const Row& row, at::TensorOptions options) {
+  const PositionScores& positions = *row.call.positions;
+  std::vector<int64_t> places;
+  for (int64_t query = 0; query < row.queries; ++query) {
+    for (int64_t key = 0; key < row.keys; ++key) {
+      places.push_back(positions.places[query - key + positions.longest() - 1]);
+    }
+  }
+  return at::tensor(places, at::kLong)
+      .view({row.queries, row.keys})
+      .to(options.device())
+      .expand({row.call.shape.heads, row.queries, row.keys});
+}
+
+// q_i pk_d + pq_d k_j.
+at::Tensor position_scores_HQK(const Row& row, const at::Tensor& q_HQE, const at::Tensor& k_HKE) {
+  const PositionPair& pair = row.call.positions->pair;
+  const at::Tensor pq_HRE = heads_HLE(pair.q_RX, row.call.shape.heads);
+  const at::Tensor pk_HRE = heads_HLE(pair.k_RX, row.call.shape.heads);
+  const at::Tensor places = places_HQK(row, q_HQE.options());
+  const at::Tensor to_position = at::gather(at::matmul(q_HQE, pk_HRE.transpose(1, 2)), 2, places);
+  const at::Tensor of_keys_HKQ = at::gather(at::matmul(k_HKE, pq_HRE.transpose(1, 2)), 2, places.transpose(1, 2));
+  return to_position + of_keys_HKQ.transpose(1, 2);
+}
+
+// The gradients that pass through it: adds to those of queries and keys, and of positions, where they are wanted.
+void position_gradients(const Row& row, const at::Tensor& q_HQE, const at::Tensor& k_HKE, const at::Tensor& d_HQK,
+                        at::Tensor d_q_HQE, at::Tensor d_k_HKE, const PositionPair& d) {
+  const PositionPair& pair = row.call.positions->pair;
+  const int64_t heads = row.call.shape.heads;
+  const at::Tensor places = places_HQK(row, q_HQE.options());
+  const auto by_place = [&](const at::Tensor& d_HLL, const at::Tensor& places_HLL) {
+    return at::zeros({heads, d_HLL.size(1), pair.q_RX.size(0)}, d_HLL.options()).scatter_add_(2, places_HLL, d_HLL);
+  };
+  const at::Tensor d_to_HQR = by_place(d_HQK, places),
+                   d_from_HKR = by_place(d_HQK.transpose(1, 2), places.transpose(1, 2));
+  d_q_HQE.add_(at::matmul(d_to_HQR, heads_HLE(pair.k_RX, heads)));
+  d_k_HKE.add_(at::matmul(d_from_HKR, heads_HLE(pair.q_RX, heads)));
+  if (!d.q_RX.defined()) return;
+  at::Tensor(d.k_RX).add_(merged_LX(at::matmul(d_to_HQR.transpose(1, 2), q_HQE)));
+  at::Tensor(d.q_RX).add_(merged_LX(at::matmul(d_from_HKR.transpose(1, 2), k_HKE)));
+}
+
 // scale q k' + bias, -infinity where the query does not see the key.
 at::Tensor scores_HQK(const Row& row, const at::Tensor& q_HQE, const at::Tensor& k_HKE) {
   const AttentionShape& shape = row.call.shape;
   at::Tensor scores = at::matmul(q_HQE, k_HKE.transpose(1, 2)) * shape.scale;
+  if (row.call.positions != nullptr) scores = scores + position_scores_HQK(row, q_HQE, k_HKE) * shape.scale;
   if (row.call.bias != nullptr) {
     const at::Tensor buckets = buckets_QK(row, scores.options());
     const at::Tensor table_BH = row.call.bias->table_BH.to(scores.scalar_type());
@@ -141,11 +187,15 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
     const at::Tensor p_HQK = at::exp(scores - lse_HT.narrow(1, row.first_query, row.queries).unsqueeze(2));
     const at::Tensor d_p_HQK = dropped(at::matmul(d_out_HQE, v_HKE.transpose(1, 2)), multiplier);
     const at::Tensor d_scores = p_HQK * (d_p_HQK - (d_out_HQE * out_HQE).sum(2, true));
+    const at::Tensor d_q_HQE = at::matmul(d_scores, k_HKE) * shape.scale;
     const at::Tensor d_k_HKE = at::matmul(d_scores.transpose(1, 2), q_HQE) * shape.scale;
     const at::Tensor d_v_HKE = at::matmul(dropped(p_HQK, multiplier).transpose(1, 2), d_out_HQE);
 
+    if (call.positions != nullptr) {
+      position_gradients(row, q_HQE, k_HKE, d_scores * shape.scale, d_q_HQE, d_k_HKE, d.positions);
+    }
     const at::Tensor d_q = row.of_queries(d.values.q), d_k = row.of_keys(d.values.k), d_v = row.of_keys(d.values.v);
-    d_q.copy_(merged_LX(at::matmul(d_scores, k_HKE) * shape.scale));
+    d_q.copy_(merged_LX(d_q_HQE));
     d_k.copy_(merged_LX(summed_GKE(d_k_HKE, shape)));
     d_v.copy_(merged_LX(summed_GKE(d_v_HKE, shape)));
     add_sum(d_q, d.biases.q);

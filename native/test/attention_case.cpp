@@ -40,6 +40,8 @@ std::vector<AttentionSetup> attention_setups(int64_t head_dim) {
           {.name = "bias both ways, no scale", .shape = unscaled, .biased = true},
           {.name = "bias one way, causal", .shape = shape(2, 2, true), .biased = true, .both_ways = false},
           {.name = "bias, window 6", .shape = shape(2, 2, false, 6), .biased = true},
+          {.name = "positions", .shape = shape(3, 3), .positions = true},
+          {.name = "positions, separate, no scale", .shape = unscaled, .separate = true, .positions = true},
           {.name = "other keys", .shape = shape(2, 2), .more_keys = 6, .separate = true},
           {.name = "fewer keys", .shape = shape(2, 2), .more_keys = -3, .separate = true},
           {.name = "bias, fewer keys", .shape = shape(2, 2), .biased = true, .more_keys = -3},
@@ -49,6 +51,17 @@ std::vector<AttentionSetup> attention_setups(int64_t head_dim) {
 }
 
 namespace {
+
+// Of distances up to beyond the longest row; near ones have places of their own, as those of DeBERTa.
+std::vector<int64_t> places_of(const std::vector<int>& lengths) {
+  constexpr int64_t kBuckets = 24, kMost = 40;
+  const int64_t longest = *std::max_element(lengths.begin(), lengths.end()) + 3;
+  std::vector<int64_t> out;
+  for (int64_t distance = 1 - longest; distance < longest; ++distance) {
+    out.push_back(std::clamp<int64_t>(log_bucket(distance, kBuckets, kMost) + kBuckets, 0, 2 * kBuckets - 1));
+  }
+  return out;
+}
 
 PackedBatch keys_of(const std::vector<int>& query_lengths, int more) {
   std::vector<int> lengths;
@@ -65,11 +78,14 @@ AttentionCase::AttentionCase(const AttentionSetup& setup, const std::vector<int>
       query_input(query_batch, at::kCPU),
       key_input(key_batch, at::kCPU),
       bias{random_tensor({12, setup.shape.heads}, type, 4, 2), 20, setup.both_ways},
+      places(places_of(query_lengths)),
+      positions{.pair = {}, .places = places},
       call{.queries = rows_of(query_input),
            .keys = rows_of(key_input),
            .shape = setup.shape,
            .dropout = dropout > 0 ? Dropout(key_of_part(), 9, dropout) : Dropout(),
-           .bias = setup.biased ? &bias : nullptr} {
+           .bias = setup.biased ? &bias : nullptr,
+           .positions = setup.positions ? &positions : nullptr} {
   constexpr int64_t kUnused = 3;
   const int64_t tokens = query_batch.tokens(), keys = key_batch.tokens();
   const int64_t x = setup.shape.heads * setup.shape.head_dim, y = setup.shape.kv_heads * setup.shape.head_dim;
@@ -89,6 +105,12 @@ AttentionCase::AttentionCase(const AttentionSetup& setup, const std::vector<int>
   d = {.values = views(d_matrices),
        .biases = {at::ones({x}, master), at::ones({y}, master), at::ones({y}, master)},
        .table_BH = setup.biased ? at::ones(bias.table_BH.sizes(), master) : at::Tensor()};
+  if (setup.positions) {
+    const int64_t rows = places.back() + 2;
+    position_matrix = random_tensor({rows, 2 * x}, type, 6, 2);
+    positions.pair = {position_matrix.narrow(1, 0, x), position_matrix.narrow(1, x, x)};
+    d.positions = {at::ones({rows, x}, master), at::ones({rows, x}, master)};
+  }
   // A part of a wider matrix too.
   out = at::full({tokens, x + kUnused}, 9, type).narrow(1, 1, x);
   lse = at::zeros({setup.shape.heads, tokens}, master);

@@ -17,6 +17,7 @@ struct AttentionSetup {
   int more_keys = 0;
   // Of all tokens in one matrix, or queries, keys and values in three with unused columns between their rows.
   bool separate = false;
+  bool positions = false;
 };
 
 // A shape with the usual scale.
@@ -39,6 +40,9 @@ struct AttentionCase {
   PackedBatch query_batch, key_batch;
   Input query_input, key_input;
   RelativeBias bias;
+  std::vector<int64_t> places;
+  at::Tensor position_matrix;  // their queries and keys
+  PositionScores positions;
   AttentionCall call;
   std::vector<at::Tensor> matrices, d_matrices;  // that hold queries, keys and values, and their gradients
   Projections qkv;

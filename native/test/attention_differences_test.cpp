@@ -1,4 +1,6 @@
 // Attention's gradients against finite differences in float64, for every member of its descriptor.
+#include <ATen/ops/cat.h>
+
 #include "attention_case.h"
 
 namespace st::test {
@@ -27,10 +29,15 @@ void check_gradients(const AttentionSetup& setup, const std::vector<int>& length
   expect_sum(c.d.biases.k, c.d.values.k);
   expect_sum(c.d.biases.v, c.d.values.v);
   if (setup.biased) expect_gradient(value, c.bias.table_BH, c.d.table_BH - 1, what + ", table");
+  if (setup.positions) {
+    const at::Tensor both = at::cat({c.d.positions.q_RX, c.d.positions.k_RX}, 1) - 1;
+    expect_gradient(value, c.position_matrix, both, what + ", positions", stride);
+  }
   // What nobody wants is left out; the rest stays as it is.
   AttentionCase bare(setup, lengths, at::kDouble, dropout);
   bare.d.biases = {};
   bare.d.table_BH = at::Tensor();
+  bare.d.positions = {};
   bare.forward();
   bare.backward();
   for (size_t i = 0; i < c.matrices.size(); ++i) EXPECT_TRUE(same_bits(bare.d_matrices[i], c.d_matrices[i])) << what;

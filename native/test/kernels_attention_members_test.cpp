@@ -55,6 +55,8 @@ void compare(const AttentionSetup& setup, const std::vector<int>& lengths, at::S
   expect_near(a_sums.k, e_sums.k, of_sum(e.k), rounding, "bias of k");
   expect_near(a_sums.v, e_sums.v, of_sum(e.v), rounding, "bias of v");
   expect_close(actual.d.table_BH, expected.d.table_BH, 2 * sums, "table");
+  expect_close(actual.d.positions.q_RX, expected.d.positions.q_RX, 2 * sums, "queries of positions");
+  expect_close(actual.d.positions.k_RX, expected.d.positions.k_RX, 2 * sums, "keys of positions");
   // Without statistics, as encoding uses it.
   const at::Tensor before = actual.out.clone(), bare = at::zeros_like(before);
   actual.forward();
@@ -74,6 +76,7 @@ TEST(KernelsAttention, EveryMemberIsTheReference) {
 TEST(KernelsAttention, OneQueryIsTheReference) {
   for (int64_t head_dim : {12, 32, 64, 80}) {
     for (AttentionSetup setup : attention_setups(head_dim)) {
+      if (setup.positions) continue;
       for (const int more : {1, 14, 15, 16, 130}) {
         setup.more_keys = more;
         for (at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
@@ -95,7 +98,10 @@ TEST(KernelsAttention, OneQueryIsTheReference) {
 TEST(KernelsAttention, EverySizeOfHeadsIsTheReference) {
   for (int64_t head_dim : {1, 5, 12, 33, 64, 80, 96, 128, 256}) {
     for (const AttentionSetup& setup : attention_setups(head_dim)) {
-      if (setup.name != "plain" && setup.name != "all" && setup.name != "groups of 4, separate") continue;
+      if (setup.name != "plain" && setup.name != "all" && setup.name != "groups of 4, separate" &&
+          setup.name != "positions") {
+        continue;
+      }
       for (at::ScalarType type : {at::kFloat, at::kBFloat16}) compare(setup, {3, 17, 70}, type, 0.2);
     }
   }
@@ -132,6 +138,8 @@ TEST(KernelsAttention, MembersDoNotDependOnTheNumberOfThreads) {
     for (size_t i = 0; i < one->d_matrices.size(); ++i)
       EXPECT_TRUE(same_bits(one->d_matrices[i], two->d_matrices[i])) << setup.name;
     EXPECT_TRUE(same_bits(one->d.biases.k, two->d.biases.k)) << setup.name;
+    EXPECT_TRUE(!setup.positions || same_bits(one->d.positions.q_RX, two->d.positions.q_RX)) << setup.name;
+    EXPECT_TRUE(!setup.positions || same_bits(one->d.positions.k_RX, two->d.positions.k_RX)) << setup.name;
     EXPECT_TRUE(!setup.biased || same_bits(one->d.table_BH, two->d.table_BH)) << setup.name;
   }
 }
@@ -206,6 +214,7 @@ TEST(KernelsAttention, ScratchIsLinearInTheLength) {
       call.behind = call.ahead = int64_t{1} << 40;
       float d_bias = 0;
       call.d_bias = &d_bias;
+      call.positions.reach = length;
       kernels::AttentionItem item{};
       item.queries = item.keys = length;
       return kernels::table<float>().attention_scratch(call, item, backward);
@@ -238,8 +247,30 @@ TEST(KernelsAttention, RefusesWhatDoesNotFit) {
   refused("Expected at least 4 buckets of relative positions and a largest distance above 0 but found 3 and 20");
   c.bias.table_BH = random_tensor({8, 3}, at::kFloat, 1);
   refused("Expected a relative bias of [buckets, 4 heads]");
+  c.call.bias = nullptr;
+  c.call.positions = &c.positions;
+  refused("Expected attention that reads positions without a bias, an order, a window or groups of heads");
   expect_error("ERR_INVALID_ARGUMENT", "Expected queries, keys and values 64 wide but found 60",
                [&] { side_by_side(random_tensor({2, 60}, at::kFloat, 1), c.call.shape); });
+}
+
+TEST(KernelsAttention, RefusesPositionsThatDoNotFit) {
+  AttentionCase c({.name = "", .shape = shape_of_heads(2, 2, 8), .positions = true}, {5, 3}, at::kFloat, 0);
+  const auto refused = [&](const std::string& text) {
+    expect_error("ERR_INVALID_ARGUMENT", text, [&] { c.forward(); });
+  };
+  const PositionPair pair = c.positions.pair;
+  c.positions.pair.k_RX = pair.k_RX.narrow(0, 0, 3);
+  refused("positions, 16 wide and of Float");
+  c.positions.pair.k_RX = pair.k_RX.narrow(1, 0, 8);
+  refused("positions, 16 wide and of Float");
+  c.positions.pair = pair;
+  c.places.resize(7);
+  refused("Expected the places of all distances in rows of up to 5 tokens but found 7");
+  c.places.resize(9);
+  const std::vector<int32_t> first = {0, 3}, length = {6, 3};
+  c.call.keys = {.rows = 2, .first = first.data(), .length = length.data()};
+  refused("Expected as many keys as queries where attention reads positions, 5 in row 0, but found 6");
 }
 
 }  // namespace

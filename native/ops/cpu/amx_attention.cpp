@@ -146,7 +146,8 @@ bool takes(const Attention<Bf16>& k, const AttentionItem& item) {
   constexpr int64_t kLeastKeys = 16;
   const bool sized = k.head_dim == 32 || k.head_dim == 64 || k.head_dim == 96 || k.head_dim == 128;
   const int64_t longest = item.keys > item.queries ? item.keys : item.queries;
-  return sized && item.keys >= kLeastKeys && k.bias_HR == nullptr && k.behind >= longest && k.ahead >= longest;
+  const bool biased = k.bias_HR != nullptr || k.positions.reach > 0;
+  return sized && item.keys >= kLeastKeys && !biased && k.behind >= longest && k.ahead >= longest;
 }
 
 int64_t scratch_of(const Attention<Bf16>& k, const AttentionItem& item, bool backward) {

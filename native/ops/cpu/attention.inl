@@ -7,6 +7,7 @@
 #include "ops/cpu/attention_copy.inl"
 #include "ops/cpu/attention_mask.inl"
 #include "ops/cpu/attention_one.inl"
+#include "ops/cpu/attention_positions.inl"
 #include "ops/cpu/attention_softmax.inl"
 #include "ops/cpu/tiles.inl"
 
@@ -22,9 +23,11 @@ static int64_t attention_scratch(const Attention<S>& k, const AttentionItem& ite
   if (!backward && is_one(k, item)) return one_scratch(k, item);
   const int64_t E = padded(k.head_dim), vectors = item.keys * E, block = kQueries * E, most = most_keys(k, item);
   const int64_t mask = most + 8;  // two words of 16 bits for each key, from a multiple of 8 on
-  if (!backward) return 2 * vectors + most * kQueries + 2 * block + 2 * kQueries + mask;
+  const int64_t positions = position_scratch(k, item);
+  if (!backward) return 2 * vectors + most * kQueries + 2 * block + 2 * kQueries + mask + positions;
   const int64_t diagonals = Lanes<arithmetic_t<S>>::width * diagonals_of(k, item);
-  return 4 * vectors + 2 * most * kQueries + 5 * block + 2 * kQueries + diagonals + mask;
+  const int64_t gradients = positions > 0 ? item.keys * kQueries : 0;
+  return 4 * vectors + 2 * most * kQueries + 5 * block + 2 * kQueries + diagonals + mask + positions + gradients;
 }
 
 template <int kE, typename S>
@@ -38,7 +41,9 @@ static void attention_of(const Attention<S>& k, const AttentionItem& item, arith
   A* o_IE = q_EI + kQueries * E;
   A* highest_I = o_IE + kQueries * E;
   A* sum_I = highest_I + kQueries;
-  uint16_t* mask_memory = reinterpret_cast<uint16_t*>(sum_I + kQueries);
+  PositionScratch<A> positions = position_scratch_at(sum_I + kQueries, L);
+  uint16_t* mask_memory = reinterpret_cast<uint16_t*>(sum_I + kQueries + position_scratch(k, item));
+  const bool biased = k.bias_HR != nullptr || k.positions.reach > 0;
   const int64_t low = block_of(k, item, 0).from;  // the first key that is seen
   const bool hides = k.behind < L || k.ahead < L;
   for (int64_t head = item.head; head < item.head_end; ++head) {
@@ -53,8 +58,8 @@ static void attention_of(const Attention<S>& k, const AttentionItem& item, arith
       const S* q = k.q.data + token * k.q.stride + head * width;
       gather_transposed<kE>(q, k.q.stride, b.queries, width, kPerNat<A> / k.divisor, q_EI);
       if (k.bias_HR != nullptr) copy_bias(b, bias_of(k, head), p_LI);
-      product<Product::kScores, kE>(keys, b.vectors, width, E, k_LE + (b.from - low) * E, q_EI, p_LI,
-                                    k.bias_HR != nullptr);
+      if (k.positions.reach > 0) position_scores<kE>(k, item, head, b, k_LE, q_EI, positions, p_LI);
+      product<Product::kScores, kE>(keys, b.vectors, width, E, k_LE + (b.from - low) * E, q_EI, p_LI, biased);
       if (hides) hide(k, b, -static_cast<A>(__builtin_inf()), p_LI);
       softmax(keys, b.vectors, mask_of(k, item, head, b, true, mask_memory), p_LI, highest_I, sum_I);
       // The smallest powers are not quite 0.
@@ -117,7 +122,11 @@ static void attention_backward_of(const Attention<S>& k, const AttentionItem& it
   A* delta_I = lse_I + kQueries;
   A* diagonals_WR = delta_I + kQueries;
   const int64_t diagonals = diagonals_of(k, item);
-  uint16_t* mask_memory = reinterpret_cast<uint16_t*>(diagonals_WR + W * diagonals);
+  A* d_positions_LD = diagonals_WR + W * diagonals;
+  A* position_memory = d_positions_LD + (k.positions.reach > 0 ? L * kQueries : 0);
+  PositionScratch<A> positions = position_scratch_at(position_memory, L);
+  uint16_t* mask_memory = reinterpret_cast<uint16_t*>(position_memory + position_scratch(k, item));
+  const bool biased = k.bias_HR != nullptr || k.positions.reach > 0;
   const bool hides = k.behind < L || k.ahead < L;
   const A factor = A(1) / k.divisor, scale = k.dropout.threshold > 0 ? static_cast<A>(k.dropout.scale) : A(1);
   for (int64_t head = item.head; head < item.head_end; ++head) {
@@ -155,7 +164,8 @@ static void attention_backward_of(const Attention<S>& k, const AttentionItem& it
       }
       const A* k_keys = k_LE + b.from * E;
       if (k.bias_HR != nullptr) copy_bias(b, bias_of(k, head), p_LI);
-      product<Product::kScores, kE>(keys, b.vectors, width, E, k_keys, q_EI, p_LI, k.bias_HR != nullptr);
+      if (k.positions.reach > 0) position_scores<kE>(k, item, head, b, k_LE, q_EI, positions, p_LI);
+      product<Product::kScores, kE>(keys, b.vectors, width, E, k_keys, q_EI, p_LI, biased);
       product<Product::kScores, kE>(keys, b.vectors, width, E, v_LE + b.from * E, do_EI, ds_LI);
       softmax_backward(keys, b.vectors, mask_of(k, item, head, b, false, mask_memory), lse_I, delta_I, p_LI, ds_LI);
       if (hides) hide(k, b, A(0), p_LI);
@@ -164,6 +174,9 @@ static void attention_backward_of(const Attention<S>& k, const AttentionItem& it
       if (d_bias != nullptr && is_short(item)) sum_short_diagonals(b, L, ds_LI, d_bias);
       add_to_keys(b, E, p_LI, ds_LI, q_IE, do_IE, sums);
       product<Product::kQueries>(b.queries, E / W, keys, E, ds_LI, k_keys, dq_IE);
+      if (k.positions.reach > 0) {
+        position_gradients<kE>(k, item, head, b, k_LE, q_IE, ds_LI, positions, d_positions_LD, dq_IE, sums.dk_LE);
+      }
       scatter<kE>(dq_IE, b.queries, width, &factor, 0, k.d_q.data + token * k.d_q.stride + head * width, k.d_q.stride,
                   sum_q, first > 0);
     }

@@ -256,6 +256,27 @@ struct TokenRows {
   int64_t stride = 0;
 };
 
+// Distances of positions in a panel.
+constexpr int64_t kPositionPanel = 32;
+
+// The size of a head in tables of positions.
+constexpr int64_t padded_head(int64_t head_dim) {
+  return (head_dim + 15) / 16 * 16;
+}
+
+// Queries and keys of relative positions (ops/position_scores.h): M = 2 * reach distances query - key from -reach on, a
+// multiple of kPositionPanel; E = padded_head(head_dim).
+template <typename A>
+struct Positions {
+  int64_t reach = 0;  // 0: there are none
+  const A* k_HME = nullptr;
+  const A* q_HPED = nullptr;  // kPerNat / divisor * q: panels [E, kPositionPanel]
+  // backward only
+  const A* q_HME = nullptr;
+  A* d_k_HME = nullptr;  // gain gradients, without the factor of scores; null: not wanted
+  A* d_q_HME = nullptr;
+};
+
 // ops/attention.h. Shapes: H heads, E head_dim, Y = kv_heads * head_dim.
 template <typename S>
 struct Attention {
@@ -275,6 +296,8 @@ struct Attention {
   // key at bias_back + d; null: none. 32 numbers may be read behind the last.
   const A* bias_HR = nullptr;
   int64_t bias_stride = 0, bias_back = 0;
+  // Instead of a bias, for as many queries as keys that all see each other.
+  Positions<A> positions = {};
   // backward only
   TokenRows<const S> d_out = {};
   TokenRows<S> d_q = {}, d_k = {}, d_v = {};
