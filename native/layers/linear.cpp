@@ -44,7 +44,7 @@ Weight Linear::packed(const Pass& pass) const {
   return {whole(pass), nullptr, pass.workspace};
 }
 
-at::Tensor Linear::whole(const Pass& pass) const {
+const at::Tensor& Linear::whole(const Pass& pass) const {
   const at::Tensor& value_OI = pass.parameters.value(weight_);
   const LowRank* low = pass.parameters.low_rank(weight_);
   if (low == nullptr) return value_OI;

@@ -34,7 +34,7 @@ class Linear {
   // train. What it adds lies in the pass's workspace.
   Weight weight(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& inner_TR) const;
   // W [O, I] with what an adapter adds, for passes that do not train.
-  at::Tensor whole(const Pass& pass) const;
+  const at::Tensor& whole(const Pass& pass) const;
   bool has_bias() const { return bias_ >= 0; }
   // All gradients but the bias's. With `accumulate`, adds to d_x, whose memory is none of the others'.
   void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& inner_TR,
