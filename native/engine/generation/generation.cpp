@@ -237,19 +237,19 @@ std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> b
     longest = std::max(longest, now - spent);
     spent = now;
   } while (!searches_.empty() && spent + longest < budget.count());
-  if (searches_.empty()) {
-    caches_.clear();
-    states_MD_.reset();
-    workspace_ = Workspace(network_.device());
-  }
+  if (searches_.empty()) free_memory();
   return answers;
 }
 
-void Generation::dispose() {
+void Generation::free_memory() {
   caches_.clear();
   states_MD_.reset();
-  searches_.clear();
   workspace_ = Workspace(at::kCPU);
+}
+
+void Generation::dispose() {
+  free_memory();
+  searches_.clear();
   encoder_.reset();
 }
 

@@ -40,6 +40,7 @@ class Generation {
  private:
   using Copies = std::vector<std::pair<int32_t, int32_t>>;  // slots: from, to
   void reserve();
+  void free_memory();
   void read_prompts();
   void write_tokens(std::vector<Answer>& answers);
   std::vector<Copies> choose_tokens(const at::Tensor& scores_RV);
